@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# NXM_PYTHON: the Python that holds LibTorch and the test oracles, by default that of .venv (made by tools/setup).
+# Every outside library but LibTorch. A missing one names the Debian package that brings it.
+
+function(nxm_need found package)
+  if(NOT ${found})
+    message(FATAL_ERROR "nxm needs the Debian package ${package}: run 'sudo apt-get install ${package}', or tools/setup for all of them")
+  endif()
+endfunction()
+
+set(NXM_PYTHON ${PROJECT_SOURCE_DIR}/.venv/bin/python CACHE FILEPATH "Python with torch and the test oracles")
+
+find_package(Threads REQUIRED)
+find_package(fmt QUIET)
+nxm_need(fmt_FOUND libfmt-dev)
+find_package(nlohmann_json QUIET)
+nxm_need(nlohmann_json_FOUND nlohmann-json3-dev)
+find_package(CURL QUIET)
+nxm_need(CURL_FOUND libcurl4-openssl-dev)
+find_package(OpenSSL QUIET)
+nxm_need(OPENSSL_FOUND libssl-dev)
+find_package(CLI11 QUIET)
+nxm_need(CLI11_FOUND libcli11-dev)
+find_package(PkgConfig QUIET)
+nxm_need(PkgConfig_FOUND pkg-config)
+pkg_check_modules(utf8proc QUIET IMPORTED_TARGET libutf8proc)
+nxm_need(utf8proc_FOUND libutf8proc-dev)
+pkg_check_modules(tomlplusplus QUIET IMPORTED_TARGET tomlplusplus)
+nxm_need(tomlplusplus_FOUND libtomlplusplus-dev)
+if(NXM_BUILD_TESTS OR NXM_BUILD_FUZZ)
+  find_package(GTest QUIET)
+  nxm_need(GTest_FOUND libgtest-dev)
+endif()
+if(NXM_BUILD_BENCH)
+  find_package(benchmark QUIET)
+  nxm_need(benchmark_FOUND libbenchmark-dev)
+endif()

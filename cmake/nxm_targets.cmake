@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+# How a room, its tests, its benchmarks and its fuzz targets are built.
+
+add_library(nxm_options INTERFACE)
+target_include_directories(nxm_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
+target_compile_options(nxm_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+if(NXM_SANITIZE)
+  target_compile_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE})
+endif()
+
+# nxm_library(ROOM LINKS...): the room src/nxm/ROOM as target nxm_ROOM, alias nxm::ROOM.
+# Also compiles every header of the room alone, so that each includes what it uses.
+function(nxm_library room)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/nxm/${room}/*.cc)
+  file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR}/src CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/nxm/${room}/*.h)
+  add_library(nxm_${room} STATIC ${sources})
+  add_library(nxm::${room} ALIAS nxm_${room})
+  target_link_libraries(nxm_${room} PUBLIC ${ARGN} nxm_options)
+  if(NOT NXM_BUILD_TESTS OR room STREQUAL train)
+    return()
+  endif()
+  set(alone "")
+  foreach(header ${headers})
+    string(REPLACE "/" "_" name ${header})
+    set(file ${PROJECT_BINARY_DIR}/headers/${name}.cc)
+    file(CONFIGURE OUTPUT ${file} CONTENT "#include \"${header}\"\n#include \"${header}\"\n")
+    list(APPEND alone ${file})
+  endforeach()
+  if(alone)
+    add_library(nxm_${room}_headers OBJECT ${alone})
+    target_link_libraries(nxm_${room}_headers PRIVATE nxm_${room})
+  endif()
+endfunction()
+
+# nxm_test(ROOM LINKS...): tests/ROOM/*_test.cc as one program, its cases found at run time.
+function(nxm_test room)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${room}/*_test.cc)
+  if(NOT sources)
+    return()
+  endif()
+  add_executable(nxm_${room}_test ${sources})
+  target_link_libraries(nxm_${room}_test PRIVATE nxm::${room} ${ARGN} GTest::gtest_main)
+  target_include_directories(nxm_${room}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(nxm_${room}_test PRIVATE NXM_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
+  target_compile_options(nxm_${room}_test PRIVATE -UNDEBUG)
+  gtest_discover_tests(nxm_${room}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${room} TIMEOUT 600)
+endfunction()
+
+# nxm_python_test(ROOM): tests/ROOM/test_*.py, each one a ctest case run by the pytest of .venv.
+# They find the program in NXM_BIN and the build tree in NXM_BUILD; GLUE in NXM_GLUE_DIR.
+function(nxm_python_test room)
+  file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${room}/test_*.py)
+  foreach(script ${scripts})
+    get_filename_component(name ${script} NAME_WE)
+    add_test(NAME ${room}.${name} COMMAND ${NXM_PYTHON} -m pytest -q -rs -p no:cacheprovider ${script})
+    set_tests_properties(${room}.${name} PROPERTIES LABELS ${room} TIMEOUT 1200 ENVIRONMENT
+      "NXM_BIN=$<TARGET_FILE:nxm>;NXM_BUILD=${PROJECT_BINARY_DIR};NXM_SOURCE=${PROJECT_SOURCE_DIR}")
+  endforeach()
+endfunction()
+
+# nxm_bench(ROOM LINKS...): bench/ROOM_bench.cc as bench/ROOM_bench in the build tree.
+function(nxm_bench room)
+  add_executable(${room}_bench ${PROJECT_SOURCE_DIR}/bench/${room}_bench.cc)
+  target_link_libraries(${room}_bench PRIVATE nxm::${room} ${ARGN} benchmark::benchmark)
+  set_target_properties(${room}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+endfunction()
+
+# nxm_fuzz(NAME LINKS...): fuzz/NAME_fuzz.cc as a libFuzzer program.
+function(nxm_fuzz name)
+  add_executable(${name}_fuzz ${PROJECT_SOURCE_DIR}/fuzz/${name}_fuzz.cc)
+  target_link_libraries(${name}_fuzz PRIVATE ${ARGN} -fsanitize=fuzzer)
+  target_compile_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  set_target_properties(${name}_fuzz PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+endfunction()

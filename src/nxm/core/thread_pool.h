@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A fork-join pool: one parallel_for at a time, split into equal ranges. Not a task queue.
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+namespace nxm {
+
+/// Processors this process may really use: the smallest of the affinity mask's count and the cgroup CPU quota (v1 or v2,
+/// rounded up), at least 1. NXM_THREADS overrides it.
+int available_threads();
+
+class ThreadPool {
+ public:
+  explicit ThreadPool(int threads = available_threads());
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  [[nodiscard]] int size() const;
+
+  /// Calls body(begin, end) on disjoint ranges that cover [0, n), at most size() of them and none shorter than `grain`
+  /// but the last. The calling thread works too. Returns when all are done; rethrows the first exception (by range).
+  /// The split depends on n, grain and size() alone. Not reentrant.
+  void parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t begin, int64_t end)>& body);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace nxm

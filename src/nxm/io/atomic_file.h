@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Files that are either wholly there or not at all, also after a crash or a power cut.
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nxm {
+
+/// Writes to a temporary beside `path`; commit() does fsync, rename and fsync of the folder. Without commit() the
+/// destructor removes the temporary and `path` is as it was. Every failing system call is an Error with path and errno.
+class AtomicFile {
+ public:
+  explicit AtomicFile(std::filesystem::path path);
+  ~AtomicFile();
+  AtomicFile(const AtomicFile&) = delete;
+  AtomicFile& operator=(const AtomicFile&) = delete;
+
+  void write(std::span<const std::byte> bytes);
+  void write(std::string_view text);
+  void commit();
+
+ private:
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;
+  int fd_ = -1;
+};
+
+void write_file(const std::filesystem::path& path, std::string_view text);  ///< AtomicFile in one call
+
+/// The whole of a regular file (a FIFO, device or folder is an Error, without a hang), at most `limit` bytes.
+std::string read_file(const std::filesystem::path& path, size_t limit = size_t{1} << 30);
+
+/// fsync of a folder, so that renames inside it last.
+void sync_folder(const std::filesystem::path& folder);
+
+/// Renames `from` to `to` (same file system, `to` must not exist) and makes it last: fsync of the parent folder.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
+/// Lower-case hex SHA-256 of a file or of bytes.
+std::string sha256_of_file(const std::filesystem::path& path);
+std::string sha256(std::string_view bytes);
+
+}  // namespace nxm
