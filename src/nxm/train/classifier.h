@@ -18,7 +18,8 @@ namespace nxm {
 
 class Classifier {
  public:
-  /// device "auto|cpu|cuda[:i]", precision "auto|fp32|bf16", threads 0 = all allowed. Throws Error if the directory has no head.
+  /// device "auto|cpu|cuda[:i]", precision "auto|fp32|bf16", threads 0 = all allowed. Throws Error if the directory has
+  /// no head.
   static Classifier load(const std::filesystem::path& folder, const std::string& device, const std::string& precision,
                          int threads);
   ~Classifier();

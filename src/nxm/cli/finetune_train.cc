@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nxm/cli/finetune.h"
+#include "nxm/cli/verbs.h"
+#include "nxm/core/error.h"
+#include "nxm/report/table.h"
+#include "nxm/train/finetune.h"
+
+namespace nxm::cli {
+namespace {
+
+std::atomic<int> stop_signal{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may store to it");
+
+// The first signal asks for an orderly end, the second takes effect at once.
+void on_signal(int signal) {
+  stop_signal.store(signal);
+  std::signal(signal, SIG_DFL);
+}
+
+}  // namespace
+
+FinetuneResult run_recipe(const Recipe& recipe, const std::filesystem::path& out, FinetuneOptions options) {
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
+  options.stop = &stop_signal;
+  options.progress = Progress::detect();
+  options.say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
+  FinetuneResult result = finetune(recipe, out, options);
+  if (result.interrupted) {
+    fmt::print(stderr, "stopped; everything is saved. Go on with the same command and --resume\n");
+    exit_code = 128 + stop_signal.load();
+  }
+  return result;
+}
+
+std::string stage_table(const std::vector<StageResult>& stages) {
+  std::vector<std::vector<std::string>> rows{{"stage", "method", "pattern"}};
+  if (stages.empty()) return "";
+  for (const auto& [name, value] : stages.front().metrics) rows[0].push_back(name);
+  for (const char* column : {"score", "zeros", "size", "time", "tokens/s"}) rows[0].emplace_back(column);
+  for (const StageResult& stage : stages) {
+    std::vector<std::string> row{stage.name, stage.method, stage.pattern.empty() ? "–" : stage.pattern};
+    for (const auto& metric : stage.metrics) row.push_back(fmt::format("{:.1f}", 100 * metric.second));
+    row.push_back(fmt::format("{:.1f}", 100 * stage.score));
+    row.push_back(fmt::format("{:.1f} %", 100 * stage.sparsity));
+    row.push_back(size_text(static_cast<double>(stage.bytes)));
+    row.push_back(duration_text(stage.seconds));
+    row.push_back(stage.tokens_per_second > 0 ? count_text(stage.tokens_per_second) : "–");
+    rows.push_back(std::move(row));
+  }
+  return text_table(rows);
+}
+
+void add_finetune(CLI::App& app) {
+  struct Flags {
+    std::string recipe, out;
+    std::vector<std::string> set;
+    bool resume = false, force = false, json = false;
+  };
+  auto flags = std::make_shared<Flags>();
+  CLI::App* verb =
+      app.add_subcommand("finetune", "Carry out a recipe: fine-tune a model, stage by stage, into an N:M pattern");
+  verb->add_option("recipe", flags->recipe, "Recipe (TOML); `nxm init` writes one")->required();
+  verb->add_option("--out", flags->out, "Folder of this run")->required();
+  verb->add_option("--set", flags->set, "Override a key of the recipe: stage.2.rho=4e-3")->allow_extra_args(false);
+  verb->add_flag("--resume", flags->resume, "Go on from the run's newest checkpoint, if there is one");
+  verb->add_flag("--force", flags->force, "Replace the run that is in the folder");
+  verb->add_flag("--json", flags->json, "Print the result as one JSON object");
+  verb->footer("Example:\n  nxm finetune recipes/glue/mrpc.toml --out runs/mrpc --set model.path=models/MiniLM-L6\n");
+  verb->callback([flags] {
+    if (flags->resume && flags->force) fail_usage("finetune", "--resume and --force exclude each other");
+    const Recipe recipe = Recipe::load(flags->recipe, flags->set);
+    const FinetuneResult result = run_recipe(recipe, flags->out, {.resume = flags->resume, .force = flags->force});
+    if (flags->json) {
+      fmt::print("{}\n", run_json(result.stages, result.model.string()).dump());
+    } else if (!result.interrupted) {
+      fmt::print("{}\nmodel: {}\n", stage_table(result.stages), result.model.string());
+    }
+  });
+}
+
+}  // namespace nxm::cli

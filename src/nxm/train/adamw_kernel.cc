@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/train/adamw_kernel.h"
+
+#include <cmath>
+
+#if defined(__x86_64__)
+#define NXM_WIDTHS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define NXM_WIDTHS
+#endif
+
+namespace nxm {
+namespace {
+
+// Sums run in this many independent lanes, so that they vectorise without reordering.
+constexpr int kLanes = 8;
+
+}  // namespace
+
+NXM_WIDTHS void adamw_update(const AdamWScalars& scalars, const AdamWArrays& arrays) noexcept {
+  const AdamWScalars s = scalars;
+  float* __restrict weight = arrays.weight;
+  float* __restrict first = arrays.first;
+  float* __restrict second = arrays.second;
+  const float* __restrict gradient = arrays.gradient;
+  const float* __restrict target = arrays.target;
+  const uint8_t* __restrict mask = arrays.mask;
+  const auto update = [&](int64_t i, float g, float pulled_to, float pull, float kept) {
+    const float w = weight[i];
+    g *= s.gradient_scale * kept;
+    const float m = s.beta1 * first[i] + (1 - s.beta1) * g;
+    const float v = s.beta2 * second[i] + (1 - s.beta2) * g * g;
+    const float moved = s.decay * w - s.step_size * m / (std::sqrt(v) * s.second_scale + s.epsilon);
+    first[i] = m;
+    second[i] = v;
+    weight[i] = (moved - pull * (moved - pulled_to)) * kept;
+  };
+  // One loop for each kind of parameter; a test inside the loop would keep it from vectorising.
+  if (gradient == nullptr) {
+    for (int64_t i = 0; i < arrays.size; ++i) update(i, 0, 0, 0, 1);
+  } else if (target != nullptr) {
+    for (int64_t i = 0; i < arrays.size; ++i) {
+      update(i, gradient[i] + s.rho * (weight[i] - target[i]), target[i], s.pull, 1);
+    }
+  } else if (mask != nullptr) {
+    for (int64_t i = 0; i < arrays.size; ++i) update(i, gradient[i], 0, 0, static_cast<float>(mask[i]));
+  } else {
+    for (int64_t i = 0; i < arrays.size; ++i) update(i, gradient[i], 0, 0, 1);
+  }
+}
+
+NXM_WIDTHS AdamWSums adamw_sums(float rho, const AdamWArrays& arrays) noexcept {
+  const float* __restrict weight = arrays.weight;
+  const float* __restrict gradient = arrays.gradient;
+  const float* __restrict target = arrays.target;
+  const uint8_t* __restrict mask = arrays.mask;
+  double squares[kLanes] = {}, distances[kLanes] = {};
+  const int64_t whole = arrays.size / kLanes * kLanes;
+  const auto add = [&](int64_t i, int lane) {
+    float g = gradient[i];
+    if (target != nullptr) {
+      const float apart = weight[i] - target[i];
+      g += rho * apart;
+      distances[lane] += static_cast<double>(apart) * apart;
+    }
+    if (mask != nullptr) g *= static_cast<float>(mask[i]);
+    squares[lane] += static_cast<double>(g) * g;
+  };
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
+  }
+  for (int64_t i = whole; i < arrays.size; ++i) add(i, static_cast<int>(i - whole));
+  AdamWSums sums;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    sums.gradient += squares[lane];
+    sums.distance += distances[lane];
+  }
+  return sums;
+}
+
+}  // namespace nxm

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/train/admm.h"
+
+#include <cmath>
+
+#include "nxm/core/mask.h"
+#include "nxm/core/projection.h"
+
+namespace nxm {
+namespace {
+
+ConstMaskView view_of(const at::Tensor& mask) { return {mask.const_data_ptr<uint8_t>(), mask.size(0), mask.size(1)}; }
+
+double squared_norm(const at::Tensor& x) {
+  const double norm = at::linalg_vector_norm(x, 2, std::nullopt, false, at::kDouble).item<double>();
+  return norm * norm;
+}
+
+}  // namespace
+
+at::Tensor project_tensor(const at::Tensor& w, const Pattern& pattern, const std::string& name, ThreadPool& pool,
+                          at::Tensor* mask) {
+  const at::Tensor from = w.detach().to(at::kCPU).contiguous();
+  at::Tensor out = at::empty_like(from);
+  MaskView mask_view{};
+  if (mask != nullptr) {
+    *mask = at::empty(from.sizes(), at::kByte);
+    mask_view = {mask->data_ptr<uint8_t>(), from.size(0), from.size(1)};
+  }
+  project({from.const_data_ptr<float>(), from.size(0), from.size(1)}, pattern,
+          {out.data_ptr<float>(), out.size(0), out.size(1)}, mask_view, name, &pool);
+  return out.to(w.device());
+}
+
+void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool) {
+  at::NoGradGuard no_gradient;
+  layer.z = project_tensor(layer.weight, pattern, layer.name, pool, &layer.mask);
+  layer.u = layer.weight.detach() - layer.z;
+  layer.first_mask = layer.mask;
+}
+
+AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, double dual, ThreadPool& pool) {
+  at::NoGradGuard no_gradient;
+  double norm = 0, primal = 0, step = 0;
+  int64_t entries = 0, moved = 0, moved_from_first = 0;
+  for (AdmmLayer& layer : layers) {
+    const at::Tensor w = layer.weight.detach();
+    const at::Tensor z_before = layer.z, mask_before = layer.mask;
+    layer.z = project_tensor(dual == 0 ? w : w + dual * layer.u, pattern, layer.name, pool, &layer.mask);
+    const at::Tensor apart = w - layer.z;
+    layer.u.add_(apart);
+    norm += squared_norm(w);
+    primal += squared_norm(apart);
+    step += squared_norm(layer.z - z_before);
+    entries += w.numel();
+    moved += hamming_distance(view_of(layer.mask), view_of(mask_before));
+    moved_from_first += hamming_distance(view_of(layer.mask), view_of(layer.first_mask));
+  }
+  const double scale = norm > 0 ? 1 / std::sqrt(norm) : 0;
+  const double share = entries > 0 ? 1 / static_cast<double>(entries) : 0;
+  return {std::sqrt(primal) * scale, std::sqrt(step) * scale, static_cast<double>(moved) * share,
+          static_cast<double>(moved_from_first) * share};
+}
+
+at::Tensor admm_target(const AdmmLayer& layer, double dual) { return dual == 0 ? layer.z : layer.z - dual * layer.u; }
+
+}  // namespace nxm

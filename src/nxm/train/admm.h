@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// ADMM's sparse side: the projected copy Z and the scaled dual U of each layer (docs/method.md). The W-step is the
+// optimiser's business, which pulls W towards T = Z - dual*U.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "nxm/core/pattern.h"
+#include "nxm/core/thread_pool.h"
+#include "nxm/train/torch.h"
+
+namespace nxm {
+
+struct AdmmLayer {
+  std::string name;
+  at::Tensor weight;      ///< W (O, I), f32, shared with the model
+  at::Tensor z, u;        ///< (O, I), on W's device
+  at::Tensor mask;        ///< uint8 (O, I) on the CPU: where Z may be non-zero
+  at::Tensor first_mask;  ///< as it was at the start
+};
+
+/// What one Z- and U-step did, over all layers.
+struct AdmmReport {
+  double primal = 0;  ///< ||W - Z|| / ||W||
+  double dual = 0;    ///< ||Z - Z_before|| / ||W||; times rho it is ADMM's dual residual
+  double moved = 0;   ///< share of mask entries that changed
+  double moved_from_first = 0;
+};
+
+/// Z = Pi(W), U = W - Z (U starts at 0 and takes one U-step). Throws Error naming the layer if W holds a NaN.
+void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool);
+
+/// Z = Pi(W + dual*U), U <- U + W - Z, for every layer. `dual` 0 leaves the dual variable out: Z = Pi(W).
+AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, double dual, ThreadPool& pool);
+
+/// Z - dual*U.
+at::Tensor admm_target(const AdmmLayer& layer, double dual);
+
+/// Pi of a tensor on any device; writes the mask (uint8, CPU) if it is not null.
+at::Tensor project_tensor(const at::Tensor& w, const Pattern& pattern, const std::string& name, ThreadPool& pool,
+                          at::Tensor* mask = nullptr);
+
+}  // namespace nxm

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/train/finetune.h"
+
+#include <algorithm>
+#include <map>
+
+#include "nxm/core/error.h"
+#include "nxm/core/rng.h"
+#include "nxm/data/check.h"
+#include "nxm/io/atomic_file.h"
+#include "nxm/io/hub.h"
+#include "nxm/io/model_dir.h"
+#include "nxm/train/stage.h"
+#include "nxm/train/weights.h"
+
+namespace nxm {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The base model's config with the task's head.
+ModelConfig config_for(const ModelDir& base, const Task& task) {
+  ModelConfig config = base.config();
+  config.labels = task.kind == TaskKind::kRegression ? std::vector<std::string>{"score"} : task.labels;
+  config.problem_type = task.kind == TaskKind::kRegression ? "regression" : "single_label_classification";
+  config.finetuning_task = task.name;
+  return config;
+}
+
+void check_fits(const Recipe& recipe, const ModelDir& base, const Tokenizer& tokenizer) {
+  const ModelConfig& config = base.config();
+  if (tokenizer.vocab_size() > config.vocab_size) {
+    fail(base.folder().string(),
+         "the tokenizer makes ids up to {}, but config.json says vocab_size {}: they do not belong together",
+         tokenizer.vocab_size() - 1, config.vocab_size);
+  }
+  for (const StageSpec& stage : recipe.stages) {
+    if (stage.max_length > config.max_position_embeddings) {
+      fail_usage("recipe", "stage '{}': max_length {} is more than the model's {} positions", stage.name,
+                 stage.max_length, config.max_position_embeddings);
+    }
+    if (!find_method(stage.method).sparse) continue;
+    for (const std::string& name : sparsified_names(config)) {
+      const auto& shape = base.info(name).shape;
+      stage.pattern.check_fits(name, shape.at(0), shape.at(1));
+    }
+  }
+}
+
+// At most `limit` rows, chosen by the seed, in their order.
+void limit_rows(Examples& examples, int64_t limit, uint64_t seed) {
+  const auto size = static_cast<int64_t>(examples.rows.size());
+  if (limit <= 0 || limit >= size) return;
+  std::vector<int64_t> chosen(examples.rows.size());
+  for (int64_t i = 0; i < size; ++i) chosen[static_cast<size_t>(i)] = i;
+  Rng rng(seed, "limit");
+  shuffle(std::span(chosen), rng);
+  chosen.resize(static_cast<size_t>(limit));
+  std::ranges::sort(chosen);
+  std::vector<Example> rows;
+  for (const int64_t i : chosen) rows.push_back(std::move(examples.rows[static_cast<size_t>(i)]));
+  examples.rows = std::move(rows);
+}
+
+struct Splits {
+  Dataset train, dev;
+};
+
+StageResult result_of(const Run& run, const RunState& state, const Scores& scores) {
+  const StageSpec& spec = run.recipe.stages[static_cast<size_t>(state.stage)];
+  StageResult result;
+  result.index = state.stage;
+  result.name = spec.name;
+  result.method = spec.method;
+  result.pattern = find_method(spec.method).sparse ? spec.pattern.str() : "";
+  result.metrics = scores.metrics;
+  result.score = scores.score;
+  result.sparsity = sparsity_of(run.model);
+  result.seconds = state.seconds;
+  result.tokens_per_second = state.train_seconds > 0 ? static_cast<double>(state.tokens) / state.train_seconds : 0;
+  result.bytes = static_cast<int64_t>(ModelDir(run.folder.stage(spec.name)).weight_bytes());
+  return result;
+}
+
+void write_stage(const Run& run, const StageSpec& spec, const fs::path& folder, const fs::path& tokenizer_from) {
+  ModelConfig config = run.model.config();
+  if (find_method(spec.method).sparse) config.extra["nxm"] = {{"pattern", spec.pattern.str()}};
+  save_model(run.model, config, folder, tokenizer_from);
+}
+
+}  // namespace
+
+FinetuneResult finetune(const Recipe& recipe, const fs::path& out, const FinetuneOptions& options) {
+  const auto say = [&](const std::string& line) {
+    if (options.say) options.say(line);
+  };
+  // Everything that can be wrong with the inputs is found before the folder is touched.
+  for (const StageSpec& stage : recipe.stages) find_method(stage.method);
+  const ModelDir base(resolve_model(recipe.model, HubOptions::from_environment()));
+  const Tokenizer tokenizer = Tokenizer::load(base.folder());
+  check_fits(recipe, base, tokenizer);
+  Examples train_rows = read_split(recipe.task, "train", recipe.data);
+  Examples dev_rows = read_split(recipe.task, "dev", recipe.data);
+  for (const Examples* rows : {&train_rows, &dev_rows}) {
+    if (!rows->labelled) fail(rows->path.string(), "has no labels; training and its evaluation need them");
+  }
+  const auto max_length = static_cast<size_t>(std::ranges::max(recipe.stages, {}, &StageSpec::max_length).max_length);
+  for (const std::string& line : warnings(check_data(recipe.task, recipe.data, tokenizer, max_length), max_length))
+    say("warning: " + line);
+  limit_rows(train_rows, recipe.limit, recipe.seed);
+
+  const Compute compute = choose_compute(recipe.device, recipe.precision, recipe.threads);
+  ThreadPool pool(compute.threads);
+  const RunFolder folder(out, recipe, options.resume, options.force);
+  const std::optional<RunState> saved = options.resume ? load_checkpoint(folder.path()) : std::nullopt;
+  RunState state = saved.value_or(RunState{});
+  FinetuneResult done;
+  done.stages = state.results;
+  if (state.stage >= static_cast<int64_t>(recipe.stages.size())) {
+    say("nothing left to do: this run is finished");
+    done.model = folder.model();
+    return done;
+  }
+  say(fmt::format("{}: {} train rows, {} dev rows; {}", recipe.task.name, train_rows.rows.size(), dev_rows.rows.size(),
+                  describe(compute)));
+  if (saved) say(fmt::format("resumed at stage {} of {}, step {}", state.stage + 1, recipe.stages.size(), state.step));
+
+  Bert model(config_for(base, recipe.task), compute.device);
+  RunLog log(folder.path() / "run.jsonl", state.log_bytes);
+  TensorBoardWriter board(folder.path() / "runs");
+  Run run{recipe, folder, options, compute, pool, model, log, board};
+  std::map<int64_t, Splits> splits;  // by max_length
+
+  for (; state.stage < static_cast<int64_t>(recipe.stages.size()); ++state.stage) {
+    const StageSpec& spec = recipe.stages[static_cast<size_t>(state.stage)];
+    Splits& data = splits[spec.max_length];
+    if (data.train.size() == 0) {
+      data.train = tokenize(train_rows, tokenizer, static_cast<size_t>(spec.max_length), &pool);
+      data.dev = tokenize(dev_rows, tokenizer, static_cast<size_t>(spec.max_length), &pool);
+    }
+    const auto made = spec.from.empty() ? load_weights(model, base, recipe.seed)
+                                        : load_weights(model, ModelDir(folder.stage(spec.from)), recipe.seed);
+    if (!made.empty() && state.step == 0)
+      say(fmt::format("{}: new head, drawn by the seed: {} tensors", spec.name, made.size()));
+
+    Scores scores;
+    if (!train_stage(run, state, data.train, data.dev, scores)) {
+      done.stages = state.results;
+      done.interrupted = true;
+      return done;
+    }
+    write_stage(run, spec, folder.stage(spec.name), base.folder());
+    state.results.push_back(result_of(run, state, scores));
+    say(fmt::format("{}: score {:.4f}, {:.0f} % zeros, {}", spec.name, scores.score,
+                    100 * state.results.back().sparsity, duration_text(state.seconds)));
+
+    // The boundary: what the next stage needs is in stages/; the last one's checkpoint says that all is done.
+    const bool last = state.stage + 1 == static_cast<int64_t>(recipe.stages.size());
+    if (last) {
+      write_stage(run, spec, folder.model(), base.folder());
+      const std::string toml = recipe.to_toml();
+      write_file(folder.model() / "README.md",
+                 model_card(folder.path().filename().string(), recipe.model, recipe.task.name, state.results, toml));
+      write_file(folder.results(), all_results_json(state.results, static_cast<int64_t>(train_rows.rows.size()),
+                                                    static_cast<int64_t>(dev_rows.rows.size()))
+                                           .dump(2) +
+                                       "\n");
+    }
+    log.sync();
+    board.flush();
+    RunState boundary;
+    boundary.stage = state.stage + 1;
+    boundary.log_bytes = log.bytes();
+    boundary.results = state.results;
+    save_checkpoint(folder.path(), boundary);
+    boundary.stage = state.stage;
+    state = std::move(boundary);
+  }
+  if (!recipe.keep_stages) fs::remove_all(folder.path() / "stages");
+  done.stages = state.results;
+  done.model = folder.model();
+  return done;
+}
+
+}  // namespace nxm

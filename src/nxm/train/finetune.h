@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A run: a recipe's stages one after another, from a model directory to model directories. No torch type here.
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "nxm/recipe/recipe.h"
+#include "nxm/report/progress.h"
+#include "nxm/report/results.h"
+
+namespace nxm {
+
+struct FinetuneOptions {
+  bool resume = false;  ///< go on from the newest checkpoint; start afresh where there is none
+  bool force = false;   ///< replace the run that is in the folder
+  Progress::Style progress = Progress::Style::kSilent;
+  std::function<void(std::string_view)> say;  ///< a line for the user; may be empty
+  const std::atomic<int>* stop = nullptr;     ///< non-zero: finish the step, save, return
+};
+
+struct FinetuneResult {
+  std::vector<StageResult> stages;  ///< those finished
+  std::filesystem::path model;      ///< result of the last stage; empty if interrupted
+  bool interrupted = false;
+};
+
+/// Carries out `recipe` in the folder `out`:
+///   recipe.toml run.jsonl runs/ checkpoints/ stages/<name>/ (kept if keep_stages) model/ all_results.json
+/// The same recipe, seed, threads and machine give the same bytes, stopped and resumed or not.
+/// Throws Error or UsageError; a loss or gradient that is not finite names step, task, first bad tensor and newest
+/// checkpoint.
+FinetuneResult finetune(const Recipe& recipe, const std::filesystem::path& out, const FinetuneOptions& options);
+
+}  // namespace nxm

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a stage does to the sparsified layers while the model is fine-tuned. One file a method (method_<name>.cc), one
+// table of names. The loop itself is finetune.h's.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "nxm/io/json_fields.h"
+#include "nxm/recipe/recipe.h"
+#include "nxm/train/optimizer.h"
+
+namespace nxm {
+
+/// What a method sees of the stage it works in.
+struct StageContext {
+  const StageSpec& spec;
+  std::vector<Slot*> layers;  ///< the sparsified weights, in the order of sparsified_names()
+  int64_t steps = 0;          ///< of the whole stage
+  int64_t steps_per_epoch = 0;
+  ThreadPool& pool;
+};
+
+class Method {
+ public:
+  virtual ~Method() = default;
+  /// Before the first step: may set masks and targets of the layers' slots.
+  virtual void begin(StageContext&) {}
+  /// The pull of step `step` (1 … steps).
+  virtual AdamW::StepSize pull(const StageContext&, int64_t) const { return {}; }
+  /// After step `step`: may renew targets. What it returns goes into the run log.
+  virtual std::optional<OrderedJson> after_step(StageContext&, int64_t) { return std::nullopt; }
+  /// Leaves the weights as the stage's result: in the pattern, if the method has one. Also called on a copy to score
+  /// what the stage would give if it ended now; so it may change nothing but the weights.
+  virtual void finish(StageContext&) {}
+  /// State that is not in the optimiser's slots, for checkpoints.
+  virtual void save(TensorMap&) const {}
+  virtual void load(StageContext&, const TensorMap&) {}
+};
+
+struct MethodEntry {
+  std::string_view name;
+  std::unique_ptr<Method> (*make)();
+  bool sparse;             ///< the result holds the stage's pattern
+  bool prunes_at_the_end;  ///< before finish() the weights are dense, so that both are worth a score
+};
+
+std::span<const MethodEntry> method_table();
+/// Throws UsageError with the nearest name.
+const MethodEntry& find_method(std::string_view name);
+
+std::unique_ptr<Method> make_dense();
+std::unique_ptr<Method> make_oneshot();
+std::unique_ptr<Method> make_asp();
+std::unique_ptr<Method> make_admm();
+std::unique_ptr<Method> make_masked();
+
+/// W <- Pi(W) for every layer; sets the slots' masks too if `freeze`.
+void prune_by_magnitude(StageContext& context, bool freeze);
+
+}  // namespace nxm

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/train/stage.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "nxm/core/error.h"
+#include "nxm/core/rng.h"
+#include "nxm/io/model_dir.h"
+#include "nxm/train/evaluate.h"
+#include "nxm/train/weights.h"
+
+namespace nxm {
+namespace {
+
+constexpr int64_t kLogEvery = 10;  // steps a line of run.jsonl: a smooth curve, a small file
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+uint64_t stage_seed(const Run& run, std::string_view use, int64_t stage) {
+  return Rng(run.recipe.seed, use, static_cast<uint64_t>(stage)).next();
+}
+
+OrderedJson metrics_json(const Scores& scores) {
+  OrderedJson json = OrderedJson::object();
+  for (const auto& [name, value] : scores.metrics) json[name] = value;
+  return json;
+}
+
+// The stage's moving parts and the scores it is judged by.
+class StageLoop {
+ public:
+  StageLoop(Run& run, RunState& state, const Dataset& train, const Dataset& dev)
+      : run_(run),
+        state_(state),
+        dev_(dev),
+        spec_(run.recipe.stages[static_cast<size_t>(state.stage)]),
+        entry_(find_method(spec_.method)),
+        method_(entry_.make()),
+        train_(train),
+        sampler_(train, spec_.batch, stage_seed(run, "sampler", state.stage)),
+        optimizer_(run.model.parameters(), {.weight_decay = spec_.weight_decay, .clip = spec_.clip}),
+        context_{spec_, {}, 0, sampler_.batches(), run.pool} {
+    for (const std::string& name : sparsified_names(run.model.config()))
+      context_.layers.push_back(&optimizer_.slot(name));
+    context_.steps = std::llround(std::ceil(spec_.epochs * static_cast<double>(context_.steps_per_epoch) - 1e-9));
+    warmup_ = spec_.warmup < 1 ? std::llround(spec_.warmup * static_cast<double>(context_.steps))
+                               : std::llround(spec_.warmup);
+    const auto& weights = run.recipe.task.class_weights;
+    if (!weights.empty()) {
+      class_weights_ = at::tensor(std::vector<float>(weights.begin(), weights.end())).to(run.compute.device);
+    }
+  }
+
+  bool train() {
+    begin();
+    const std::string title = fmt::format("{} {}/{}", spec_.name, state_.stage + 1, run_.recipe.stages.size());
+    Progress progress(title, context_.steps, run_.options.progress);
+    std::vector<std::vector<int64_t>> order;
+    for (int64_t step = state_.step + 1; step <= context_.steps; ++step) {
+      const auto start = Clock::now();
+      const int64_t epoch = (step - 1) / context_.steps_per_epoch;
+      const int64_t place = (step - 1) % context_.steps_per_epoch;
+      if (place == 0 || order.empty()) order = sampler_.epoch(epoch);
+      const double loss = train_step(step, order[static_cast<size_t>(place)]);
+      if (auto report = method_->after_step(context_, step)) log_sparse(step, *report);
+      state_.step = step;
+      state_.train_seconds += seconds_since(start);
+      progress.update(step, state_.tokens, loss);
+
+      const bool epoch_end = place + 1 == context_.steps_per_epoch;
+      if (epoch_end && step != context_.steps) judge_epoch(epoch + 1, progress);
+      state_.seconds += seconds_since(start);
+      const bool stop = run_.options.stop != nullptr && run_.options.stop->load() != 0;
+      const int64_t every = run_.recipe.checkpoint_every;
+      if (stop || (every > 0 ? step % every == 0 : epoch_end && step != context_.steps)) save();
+      if (stop) return false;
+    }
+    progress.finish();
+    return true;
+  }
+
+  // The last epoch's scores, and the weights as the stage's result.
+  Scores finish() {
+    const auto start = Clock::now();
+    if (entry_.prunes_at_the_end) log_scores(evaluate_now(), "dense");
+    method_->finish(context_);
+    Scores scores = evaluate_now();
+    if (spec_.best && scores.score < state_.best_score) {
+      for (const Parameter& parameter : run_.model.parameters()) {
+        parameter.tensor.detach().copy_(state_.tensors.at("best." + parameter.name));
+      }
+      scores = evaluate_now();
+    }
+    log_scores(scores, "final");
+    state_.seconds += seconds_since(start);
+    return scores;
+  }
+
+ private:
+  void begin() {
+    if (state_.step == 0) {
+      at::Generator generator = dropout_generator(run_.compute);
+      generator.set_current_seed(stage_seed(run_, "dropout", state_.stage));
+      method_->begin(context_);
+      return;
+    }
+    TensorMap& tensors = state_.tensors;
+    for (const Parameter& parameter : run_.model.parameters()) {
+      const auto found = tensors.find("weight." + parameter.name);
+      require(found != tensors.end() && found->second.sizes() == parameter.tensor.sizes(),
+              "checkpoint lacks " + parameter.name);
+      parameter.tensor.detach().copy_(found->second);
+    }
+    optimizer_.load(tensors, state_.step);
+    method_->load(context_, tensors);
+    dropout_generator(run_.compute).set_state(tensors.at("generator"));
+  }
+
+  double train_step(int64_t step, const std::vector<int64_t>& examples) {
+    const Batch batch = make_batch(train_, examples);
+    const BertInput input = to_device(batch, run_.compute.device);
+    at::Tensor loss;
+    {
+      AutocastScope autocast(run_.compute);
+      loss = loss_of(run_.model.forward(input, /*training=*/true), input.labels);
+    }
+    const double value = loss.item<double>();
+    AdamW::Report report;
+    AdamW::StepSize size = method_->pull(context_, step);
+    size.lr = spec_.lr * linear_schedule(step - 1, context_.steps, warmup_);
+    try {
+      if (!std::isfinite(value)) {
+        check_finite(run_.model.parameters(), "weights");
+        fail("loss", "the task's loss is {} although all weights are finite", value);
+      }
+      torch::autograd::backward({loss}, {});
+      report = optimizer_.step(size);
+    } catch (const Error& error) {
+      fail(fmt::format("stage '{}', step {}", spec_.name, step),
+           "{} (task {}, loss {}). Nothing was saved from this step; newest checkpoint: {}. Try a lower lr or clip",
+           error.what(), run_.recipe.task.name, value, newest_checkpoint(run_.folder.path()));
+    }
+    state_.tokens += batch.tokens();
+    state_.loss_sum += value;
+    ++state_.loss_count;
+    if (step % kLogEvery == 0 || step == context_.steps) log_step(step, size, report);
+    return value;
+  }
+
+  at::Tensor loss_of(const at::Tensor& logits, const at::Tensor& labels) const {
+    if (run_.recipe.task.kind == TaskKind::kRegression) return at::mse_loss(logits.squeeze(1), labels);
+    return at::cross_entropy_loss(logits, labels.to(at::kLong), class_weights_);
+  }
+
+  Scores evaluate_now() const { return evaluate(run_.model, dev_, run_.recipe.task, run_.compute); }
+
+  // Scores at an epoch's end: of the weights as they are, and of what finish() would make of them.
+  void judge_epoch(int64_t epoch, Progress& progress) {
+    Scores scores = evaluate_now();
+    std::string text = fmt::format("{} epoch {}: dev score {:.4f}", spec_.name, epoch, scores.score);
+    if (entry_.prunes_at_the_end) {
+      log_scores(scores, "dense");
+      std::vector<at::Tensor> before;
+      for (const Slot* slot : context_.layers) before.push_back(slot->parameter.tensor.detach().clone());
+      method_->finish(context_);
+      scores = evaluate_now();
+      text += fmt::format(", pruned {:.4f}", scores.score);
+      track_best(scores);
+      for (size_t i = 0; i < before.size(); ++i) context_.layers[i]->parameter.tensor.detach().copy_(before[i]);
+      log_scores(scores, "pruned");
+    } else {
+      track_best(scores);
+      log_scores(scores, "dev");
+    }
+    progress.note(text);
+  }
+
+  void track_best(const Scores& scores) {
+    if (!spec_.best || scores.score <= state_.best_score) return;
+    state_.best_score = scores.score;
+    for (const Parameter& parameter : run_.model.parameters()) {
+      state_.tensors["best." + parameter.name] = on_cpu(parameter.tensor).clone();
+    }
+  }
+
+  void log_step(int64_t step, const AdamW::StepSize& size, const AdamW::Report& report) {
+    const double loss = state_.loss_sum / static_cast<double>(state_.loss_count);
+    state_.loss_sum = 0;
+    state_.loss_count = 0;
+    run_.log.write({{"kind", "step"},
+                    {"stage", spec_.name},
+                    {"step", step},
+                    {"loss", loss},
+                    {"penalty", report.penalty},
+                    {"gradient_norm", report.gradient_norm},
+                    {"lr", size.lr},
+                    {"rho", size.rho},
+                    {"pull", size.pull}});
+    scalar("loss", loss, step);
+    scalar("lr", size.lr, step);
+    scalar("gradient_norm", report.gradient_norm, step);
+  }
+
+  void log_sparse(int64_t step, const OrderedJson& report) {
+    OrderedJson line{{"kind", "admm"}, {"stage", spec_.name}, {"step", step}};
+    line.update(report);
+    run_.log.write(line);
+    for (const auto& [key, value] : report.items()) scalar(key, value.get<double>(), step);
+  }
+
+  void log_scores(const Scores& scores, const char* of) {
+    const double epoch =
+        context_.steps == 0 ? 0 : static_cast<double>(state_.step) / static_cast<double>(context_.steps_per_epoch);
+    run_.log.write({{"kind", "score"},
+                    {"stage", spec_.name},
+                    {"step", state_.step},
+                    {"epoch", epoch},
+                    {"of", of},
+                    {"metrics", metrics_json(scores)},
+                    {"score", scores.score}});
+    scalar(fmt::format("score_{}", of), scores.score, state_.step);
+  }
+
+  void scalar(std::string_view tag, double value, int64_t step) {
+    run_.board.scalar(fmt::format("{}/{}", spec_.name, tag), value, step);
+  }
+
+  void save() {
+    run_.log.sync();
+    run_.board.flush();
+    check_finite(run_.model.parameters(), "checkpoint");
+    state_.log_bytes = run_.log.bytes();
+    for (const Parameter& parameter : run_.model.parameters())
+      state_.tensors["weight." + parameter.name] = parameter.tensor.detach();
+    optimizer_.save(state_.tensors);
+    method_->save(state_.tensors);
+    state_.tensors["generator"] = dropout_generator(run_.compute).get_state();
+    save_checkpoint(run_.folder.path(), state_);
+  }
+
+  Run& run_;
+  RunState& state_;
+  const Dataset& dev_;
+  const StageSpec& spec_;
+  const MethodEntry& entry_;
+  std::unique_ptr<Method> method_;
+  const Dataset& train_;
+  Sampler sampler_;
+  AdamW optimizer_;
+  StageContext context_;
+  int64_t warmup_ = 0;
+  at::Tensor class_weights_;
+};
+
+}  // namespace
+
+bool train_stage(Run& run, RunState& state, const Dataset& train, const Dataset& dev, Scores& scores) {
+  StageLoop loop(run, state, train, dev);
+  if (!loop.train()) return false;
+  scores = loop.finish();
+  return true;
+}
+
+double sparsity_of(const Bert& model) {
+  int64_t zeros = 0, all = 0;
+  for (const std::string& name : sparsified_names(model.config())) {
+    const at::Tensor weight = model.parameter(name).tensor.detach();
+    zeros += weight.numel() - at::count_nonzero(weight).item<int64_t>();
+    all += weight.numel();
+  }
+  return all == 0 ? 0 : static_cast<double>(zeros) / static_cast<double>(all);
+}
+
+}  // namespace nxm
