@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Scores of predictions against truth, equal to scikit-learn's and SciPy's. Degenerate cases never give NaN.
+// Scores of predictions against truth, equal to scikit-learn's and SciPy's. Degenerate cases never give
+// NaN: each says what it is instead. Labels are class ids, or values, both as float.
 
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace nxm {
@@ -18,9 +19,9 @@ double f1(std::span<const float> predicted, std::span<const float> truth);
 double macro_f1(std::span<const float> predicted, std::span<const float> truth);
 /// Matthews correlation for any number of classes. A constant side: 0.
 double matthews(std::span<const float> predicted, std::span<const float> truth);
-/// Pearson's r. A constant side or fewer than two entries: 0 (SciPy: NaN with a warning).
+/// Pearson's r. A constant side, fewer than two entries or a value that is not finite: 0 (SciPy: NaN with a warning).
 double pearson(std::span<const float> predicted, std::span<const float> truth);
-/// Pearson's r of average ranks.
+/// Pearson's r of average ranks; 0 where pearson() is.
 double spearman(std::span<const float> predicted, std::span<const float> truth);
 
 /// "accuracy", "f1", "macro_f1", "matthews", "pearson", "spearman".
@@ -33,6 +34,7 @@ struct Scores {
   std::vector<std::pair<std::string, double>> metrics;
   double score = 0;
 };
-Scores compute_scores(std::span<const std::string> names, std::span<const float> predicted, std::span<const float> truth);
+Scores compute_scores(std::span<const std::string> names, std::span<const float> predicted,
+                      std::span<const float> truth);
 
 }  // namespace nxm
