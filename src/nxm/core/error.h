@@ -15,7 +15,8 @@ namespace nxm {
 /// what came and what to do. The program ends with exit code 1.
 class Error : public std::runtime_error {
  public:
-  Error(std::string_view where, std::string_view message) : std::runtime_error(fmt::format("[{}] {}", where, message)) {}
+  Error(std::string_view where, std::string_view message)
+      : std::runtime_error(fmt::format("[{}] {}", where, message)) {}
 };
 
 /// What the user asked for cannot be: a flag, a recipe key, an impossible combination. Exit code 2.

@@ -17,9 +17,9 @@ class Rng {
   Rng(uint64_t seed, std::string_view stream, uint64_t index = 0);
 
   uint64_t next();
-  double uniform();                 ///< [0, 1), 53 bits
-  uint64_t below(uint64_t bound);   ///< [0, bound), without bias; bound >= 1
-  double normal();                  ///< mean 0, deviation 1 (Box-Muller, two draws each)
+  double uniform();                ///< [0, 1), 53 bits
+  uint64_t below(uint64_t bound);  ///< [0, bound), without bias; bound >= 1
+  double normal();                 ///< mean 0, deviation 1 (Box-Muller, two draws each)
 
   [[nodiscard]] uint64_t counter() const { return counter_; }
   void set_counter(uint64_t counter) { counter_ = counter; }

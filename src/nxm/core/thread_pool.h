@@ -8,8 +8,8 @@
 
 namespace nxm {
 
-/// Processors this process may really use: the smallest of the affinity mask's count and the cgroup CPU quota (v1 or v2,
-/// rounded up), at least 1. NXM_THREADS overrides it.
+/// Processors this process may really use: the smallest of the affinity mask's count and the cgroup CPU quota (v1 or
+/// v2, rounded up), at least 1. NXM_THREADS overrides it.
 int available_threads();
 
 class ThreadPool {

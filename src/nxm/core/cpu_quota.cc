@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/core/cpu_quota.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <string>
+#include <vector>
+
+namespace nxm {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Version 2: cpu.max holds "quota period" or "max period".
+std::optional<double> quota_v2(const fs::path& folder) {
+  double quota = 0;
+  double period = 0;
+  if (!(std::ifstream(folder / "cpu.max") >> quota >> period) || quota <= 0 || period <= 0) return std::nullopt;
+  return quota / period;
+}
+
+/// Version 1: a quota of -1 is none.
+std::optional<double> quota_v1(const fs::path& folder) {
+  double quota = 0;
+  double period = 0;
+  std::ifstream(folder / "cpu.cfs_quota_us") >> quota;
+  std::ifstream(folder / "cpu.cfs_period_us") >> period;
+  if (quota <= 0 || period <= 0) return std::nullopt;
+  return quota / period;
+}
+
+bool has_cpu(const std::string& controllers) { return (',' + controllers + ',').find(",cpu,") != std::string::npos; }
+
+}  // namespace
+
+int affinity_count() {
+  // A set that is too small for the machine is refused with EINVAL; 2^20 processors are more than Linux knows.
+  for (size_t processors = 1024; processors <= 1U << 20; processors *= 2) {
+    std::vector<cpu_set_t> set(processors / CPU_SETSIZE);
+    const size_t bytes = set.size() * sizeof(cpu_set_t);
+    if (sched_getaffinity(0, bytes, set.data()) == 0) return std::max(1, CPU_COUNT_S(bytes, set.data()));
+    if (errno != EINVAL) break;
+  }
+  return 1;
+}
+
+std::optional<double> cgroup_quota(const fs::path& membership, const fs::path& root) {
+  std::optional<double> smallest;
+  const auto limit = [&](std::optional<double> quota) {
+    if (quota) smallest = std::min(*quota, smallest.value_or(*quota));
+  };
+  std::ifstream file(membership);
+  for (std::string line; std::getline(file, line);) {  // hierarchy:controllers:/path
+    const size_t first = line.find(':');
+    const size_t second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const bool v2 = controllers.empty();
+    if (!v2 && !has_cpu(controllers)) continue;
+    fs::path group = fs::path(line.substr(second + 1)).relative_path().lexically_normal();
+    if (!group.empty() && *group.begin() == "..") group.clear();  // outside what this namespace shows
+    // In a container the path may be the host's; then only the top folder exists, and it is the container's own.
+    for (;; group = group.parent_path()) {
+      if (v2) {
+        limit(quota_v2(root / group));
+      } else {
+        limit(quota_v1(root / controllers / group));
+        limit(quota_v1(root / "cpu" / group));
+      }
+      if (group.empty()) break;
+    }
+  }
+  return smallest;
+}
+
+}  // namespace nxm

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/core/thread_pool.h"
+
+#include <algorithm>
+#include <atomic>
+#include <charconv>
+#include <cmath>
+#include <condition_variable>
+#include <exception>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "nxm/core/cpu_quota.h"
+#include "nxm/core/env.h"
+#include "nxm/core/error.h"
+
+namespace nxm {
+namespace {
+
+constexpr int kMaxThreads = 4096;  // a slip of the keyboard should not exhaust the machine
+
+int threads_asked_for(const std::string& text) {
+  int threads = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, threads);
+  if (error != std::errc() || stop != end || threads < 1 || threads > kMaxThreads) {
+    fail_usage("NXM_THREADS", "expected a number of threads from 1 to {}, got '{}'", kMaxThreads, text);
+  }
+  return threads;
+}
+
+}  // namespace
+
+int available_threads() {
+  if (const auto asked = env::get("NXM_THREADS")) return threads_asked_for(*asked);
+  const int processors = affinity_count();
+  const auto quota = cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+  return quota && *quota < processors ? std::max(1, static_cast<int>(std::ceil(*quota))) : processors;
+}
+
+/// Everything but `busy` and `workers` is guarded by `mutex`. Whoever is free takes the next range, so a worker that is
+/// slow to wake does not hold up the job.
+struct ThreadPool::State {
+  std::mutex mutex;
+  std::condition_variable work;      // ranges to take, or stop
+  std::condition_variable finished;  // unfinished == 0
+  bool stop = false;
+
+  const std::function<void(int64_t, int64_t)>* body = nullptr;
+  int64_t n = 0;
+  int64_t length = 0;  // of a range
+  size_t ranges = 0;
+  size_t next = 0;                         // first range that nobody took
+  size_t unfinished = 0;                   // ranges not done
+  std::vector<std::exception_ptr> errors;  // by range
+
+  std::atomic_flag busy;
+  std::vector<std::thread> workers;
+
+  ~State() {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    work.notify_all();
+    for (std::thread& worker : workers) worker.join();
+  }
+
+  /// Takes ranges while there are any. `lock` is held before and after, not while the body runs.
+  void run_ranges(std::unique_lock<std::mutex>& lock) {
+    while (next < ranges) {
+      const size_t range = next++;
+      lock.unlock();
+      std::exception_ptr error;
+      try {
+        const int64_t begin = static_cast<int64_t>(range) * length;
+        (*body)(begin, begin + std::min(length, n - begin));
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      errors[range] = error;
+      if (--unfinished == 0) finished.notify_one();
+    }
+  }
+
+  void work_until_stop() {
+    std::unique_lock lock(mutex);
+    while (true) {
+      work.wait(lock, [this] { return stop || next < ranges; });
+      if (stop) return;
+      run_ranges(lock);
+    }
+  }
+};
+
+ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+  require(threads >= 1 && threads <= kMaxThreads, "ThreadPool: from 1 to 4096 threads");
+  for (int i = 1; i < threads; ++i) {
+    try {
+      state_->workers.emplace_back([state = state_.get()] { state->work_until_stop(); });
+    } catch (const std::system_error& error) {
+      fail("thread pool", "could not start thread {} of {}: {}. Ask for fewer threads (NXM_THREADS)", i + 1, threads,
+           error.what());
+    }
+  }
+}
+
+ThreadPool::~ThreadPool() = default;
+
+int ThreadPool::size() const { return static_cast<int>(state_->workers.size()) + 1; }
+
+void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void(int64_t begin, int64_t end)>& body) {
+  require(n >= 0 && grain >= 1, "parallel_for: n >= 0 and grain >= 1 must hold");
+  State& state = *state_;
+  require(!state.busy.test_and_set(), "parallel_for: this pool is at work already (it is not reentrant)");
+  const auto release = [&](void*) { state.busy.clear(); };
+  const std::unique_ptr<void, decltype(release)> guard(&state, release);
+  if (n == 0) return;
+  const int64_t length = std::max(grain, n / size() + (n % size() != 0 ? 1 : 0));
+  if (length >= n) return body(0, n);
+
+  std::unique_lock lock(state.mutex);
+  state.body = &body;
+  state.n = n;
+  state.length = length;
+  state.ranges = static_cast<size_t>((n - 1) / length + 1);
+  state.next = 0;
+  state.unfinished = state.ranges;
+  state.errors.assign(state.ranges, nullptr);
+  state.work.notify_all();
+  state.run_ranges(lock);
+  state.finished.wait(lock, [&] { return state.unfinished == 0; });
+  for (const std::exception_ptr& error : state.errors) {
+    if (error) std::rethrow_exception(error);
+  }
+}
+
+}  // namespace nxm
