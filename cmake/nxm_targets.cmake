@@ -10,7 +10,8 @@ if(NXM_SANITIZE)
 endif()
 
 # nxm_library(ROOM LINKS...): the room src/nxm/ROOM as target nxm_ROOM, alias nxm::ROOM.
-# Also compiles every header of the room alone, so that each includes what it uses.
+# Also compiles every header of the room alone, so that each includes what it uses (train's, which all need LibTorch's
+# headers, behind its precompiled header).
 function(nxm_library room)
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/nxm/${room}/*.cc)
   file(GLOB headers RELATIVE ${PROJECT_SOURCE_DIR}/src CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/nxm/${room}/*.h)
@@ -21,7 +22,7 @@ function(nxm_library room)
   add_library(nxm_${room} STATIC ${sources})
   add_library(nxm::${room} ALIAS nxm_${room})
   target_link_libraries(nxm_${room} PUBLIC ${ARGN} nxm_options)
-  if(NOT NXM_BUILD_TESTS OR room STREQUAL train)
+  if(NOT NXM_BUILD_TESTS OR NXM_SANITIZE)
     return()
   endif()
   set(alone "")
@@ -34,6 +35,9 @@ function(nxm_library room)
   if(alone)
     add_library(nxm_${room}_headers OBJECT ${alone})
     target_link_libraries(nxm_${room}_headers PRIVATE nxm_${room})
+    if(room STREQUAL train)
+      target_precompile_headers(nxm_train_headers REUSE_FROM nxm_train)
+    endif()
   endif()
 endfunction()
 
@@ -58,7 +62,7 @@ function(nxm_python_test room)
   foreach(script ${scripts})
     get_filename_component(name ${script} NAME_WE)
     add_test(NAME ${room}.${name} COMMAND ${NXM_PYTHON} -m pytest -q -rs -p no:cacheprovider ${script})
-    set_tests_properties(${room}.${name} PROPERTIES LABELS ${room} TIMEOUT 1200 ENVIRONMENT
+    set_tests_properties(${room}.${name} PROPERTIES LABELS "${room};python" TIMEOUT 1200 ENVIRONMENT
       "NXM_BIN=${PROJECT_BINARY_DIR}/nxm;NXM_BUILD=${PROJECT_BINARY_DIR};NXM_SOURCE=${PROJECT_SOURCE_DIR}")
   endforeach()
 endfunction()
