@@ -5,13 +5,16 @@
 #include <cstddef>
 #include <filesystem>
 #include <span>
-#include <string>
 #include <string_view>
+
+#include "nxm/io/input_file.h"
+#include "nxm/io/sha256.h"
 
 namespace nxm {
 
-/// Writes to a temporary beside `path`; commit() does fsync, rename and fsync of the folder. Without commit() the
-/// destructor removes the temporary and `path` is as it was. Every failing system call is an Error with path and errno.
+/// Writes to a temporary beside `path` ("path.<process>.<number>.tmp"); commit() does fsync, rename and fsync of the
+/// folder. Without commit() the destructor removes the temporary and `path` is as it was; only a killed process leaves
+/// its temporary behind. Every failing system call is an Error with path and errno.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -31,17 +34,10 @@ class AtomicFile {
 
 void write_file(const std::filesystem::path& path, std::string_view text);  ///< AtomicFile in one call
 
-/// The whole of a regular file (a FIFO, device or folder is an Error, without a hang), at most `limit` bytes.
-std::string read_file(const std::filesystem::path& path, size_t limit = size_t{1} << 30);
-
 /// fsync of a folder, so that renames inside it last.
 void sync_folder(const std::filesystem::path& folder);
 
 /// Renames `from` to `to` (same file system, `to` must not exist) and makes it last: fsync of the parent folder.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
-
-/// Lower-case hex SHA-256 of a file or of bytes.
-std::string sha256_of_file(const std::filesystem::path& path);
-std::string sha256(std::string_view bytes);
 
 }  // namespace nxm

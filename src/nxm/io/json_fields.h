@@ -3,6 +3,7 @@
 // Strict JSON: no duplicate keys, bounded depth, valid UTF-8, numbers that are what they claim; errors carry the path
 // inside the document ("config.json: $.hidden_size: …").
 
+#include <cstddef>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -16,11 +17,15 @@ using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
 /// Deepest nesting accepted in any document.
-inline constexpr int kMaxJsonDepth = 64;
-
-/// Parses `text`; throws Error(where) with the byte offset for syntax, duplicate keys (named), depth, invalid UTF-8 and
-/// anything after the value.
+inline constexpr size_t kMaxJsonDepth = 64;
+/// Parses `text`; throws Error(where) for syntax, a byte order mark, invalid UTF-8 and anything after the value (with
+/// the byte offset), duplicate keys (named), deeper nesting, and what would take more memory than json_limits.h allows.
 Json parse_json(std::string_view text, std::string_view where);
+
+/// A value as error messages show it, on one short line of ASCII: 768.5, "relu", an array.
+std::string shown(const Json& value);
+/// A name from outside likewise: 'encoder.0.w'.
+std::string shown_name(std::string_view name);
 
 /// Typed access to one JSON object. A getter without a fallback throws if the key is missing; all throw if the value is
 /// of another type or out of range. null counts as missing.
@@ -46,6 +51,9 @@ class JsonFields {
   [[noreturn]] void reject(std::string_view key, std::string_view message) const;
 
  private:
+  [[nodiscard]] const Json* find(std::string_view key) const;  ///< nullptr: missing or null
+  [[nodiscard]] const Json& get(std::string_view key, std::string_view expected) const;
+
   const Json* value_;
   std::string where_;
   std::string path_;

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A regular file opened for reading. Not memory-mapped: a file that shrinks while it is read is an Error, not a signal.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nxm {
+
+class InputFile {
+ public:
+  /// Opens without waiting: a FIFO, socket, device or folder is an Error that says which.
+  explicit InputFile(std::filesystem::path path);
+  ~InputFile();
+  InputFile(InputFile&& other) noexcept;
+  InputFile& operator=(InputFile&&) = delete;
+  InputFile(const InputFile&) = delete;
+  InputFile& operator=(const InputFile&) = delete;
+
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+  /// Size when it was opened.
+  [[nodiscard]] uint64_t bytes() const { return bytes_; }
+  /// Fills `out` with the bytes from `offset` on; throws Error if the file ends before. Safe to call concurrently.
+  void read_at(uint64_t offset, std::span<std::byte> out) const;
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+  uint64_t bytes_ = 0;
+};
+
+/// The whole of a regular file; more than `limit` bytes are an Error before anything is allocated.
+std::string read_file(const std::filesystem::path& path, size_t limit = size_t{1} << 30);
+
+/// throw Error(path, "cannot <what>: <text of `error`>"), for a system call that set `error`.
+[[noreturn]] void fail_errno(const std::filesystem::path& path, std::string_view what, int error);
+
+}  // namespace nxm
