@@ -15,10 +15,10 @@ namespace nxm {
 
 /// All examples of a split, tokens end to end. Example i owns tokens [begin[i], begin[i + 1]).
 struct Dataset {
-  std::vector<int32_t> ids;
-  std::vector<int32_t> type_ids;
+  std::vector<int32_t> ids{};
+  std::vector<int32_t> type_ids{};
   std::vector<int64_t> begin{0};
-  std::vector<float> labels;
+  std::vector<float> labels{};
   int64_t truncated = 0;  ///< examples that lost tokens
 
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(begin.size()) - 1; }
@@ -29,12 +29,12 @@ Dataset tokenize(const Examples& examples, const Tokenizer& tokenizer, size_t ma
 
 /// B sequences with R tokens in all, end to end, ordered by length (equal lengths are neighbours).
 struct Batch {
-  std::vector<int64_t> examples;   ///< (B) indices into the dataset
-  std::vector<int64_t> ids;        ///< (R)
-  std::vector<int64_t> type_ids;   ///< (R)
-  std::vector<int64_t> positions;  ///< (R) 0 … length-1 in each sequence
-  std::vector<int64_t> begin{0};   ///< (B + 1)
-  std::vector<float> labels;       ///< (B)
+  std::vector<int64_t> examples;     ///< (B) indices into the dataset
+  std::vector<int64_t> ids{};        ///< (R)
+  std::vector<int64_t> type_ids{};   ///< (R)
+  std::vector<int64_t> positions{};  ///< (R) 0 … length-1 in each sequence
+  std::vector<int64_t> begin{0};     ///< (B + 1)
+  std::vector<float> labels{};       ///< (B)
   [[nodiscard]] int64_t size() const { return static_cast<int64_t>(examples.size()); }
   [[nodiscard]] int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
 };
@@ -44,7 +44,8 @@ Batch make_batch(const Dataset& data, std::span<const int64_t> examples);
 
 /// Which examples form the batches of an epoch. Training: shuffled by (seed, epoch), then chunks of kChunkBatches
 /// batches are sorted by length and cut, and the batches shuffled; each example once; only the last batch may be short.
-/// The order is a pure function of (dataset lengths, batch, seed, epoch), so (epoch, batch number) is all that a resume needs.
+/// The order is a pure function of (dataset lengths, batch, seed, epoch), so (epoch, batch number) is all that a resume
+/// needs.
 class Sampler {
  public:
   static constexpr int64_t kChunkBatches = 32;  // wide enough for near-equal lengths, narrow enough to stay random

@@ -2,6 +2,7 @@
 #pragma once
 // Rows of text and label from TSV (GLUE's: no quoting), CSV (RFC 4180) and JSONL files.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -13,15 +14,16 @@
 namespace nxm {
 
 struct Example {
-  std::string a;
-  std::optional<std::string> b;
+  std::string a{};
+  std::optional<std::string> b{};
   float label = 0;  ///< class id, or the value; 0 where the split has no labels
 };
 
 struct Examples {
-  std::vector<Example> rows;
+  std::vector<Example> rows{};
   bool labelled = false;
-  std::filesystem::path path;
+  int64_t skipped = 0;  ///< short rows that SplitSpec::skip_short_rows left out
+  std::filesystem::path path{};
 };
 
 /// Reads a split. A byte order mark, CRLF and a missing last newline are accepted.

@@ -4,14 +4,16 @@
 
 #include <filesystem>
 #include <span>
-#include <vector>
+#include <string_view>
 
 #include "nxm/data/task.h"
 
 namespace nxm {
 
 /// `predictions`: class ids, or values (regression; STS-B is clipped to [0, 5]). Written atomically to
-/// folder/task.submission_file. Throws UsageError if the task has none.
-void write_submission(const Task& task, std::span<const float> predictions, const std::filesystem::path& folder);
+/// folder/<the split's submission name>, whose path is returned; `folder` is created. Throws UsageError if the split
+/// has none, ContractError for a class id outside the task.
+std::filesystem::path write_submission(const Task& task, std::string_view split, std::span<const float> predictions,
+                                       const std::filesystem::path& folder);
 
 }  // namespace nxm
