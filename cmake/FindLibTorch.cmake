@@ -20,8 +20,10 @@ set(libraries ${LibTorch_DIR}/lib/libtorch.so ${LibTorch_DIR}/lib/libtorch_cpu.s
 set(LibTorch_CUDA OFF)
 if(EXISTS ${LibTorch_DIR}/lib/libtorch_cuda.so)
   set(LibTorch_CUDA ON)
-  # Nothing names a symbol of these two; they register the CUDA device when they are loaded.
-  list(APPEND libraries -Wl,--no-as-needed ${LibTorch_DIR}/lib/libtorch_cuda.so ${LibTorch_DIR}/lib/libc10_cuda.so -Wl,--as-needed)
+  # Nothing names a symbol of these two; they register the CUDA device when they are loaded. What they need of NVIDIA's
+  # libraries is looked up then, so that a machine without these can build.
+  list(APPEND libraries -Wl,--no-as-needed ${LibTorch_DIR}/lib/libtorch_cuda.so ${LibTorch_DIR}/lib/libc10_cuda.so -Wl,--as-needed
+    -Wl,--allow-shlib-undefined)
 endif()
 
 if(NOT TARGET LibTorch::LibTorch)
