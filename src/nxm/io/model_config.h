@@ -21,7 +21,7 @@ struct ModelConfig {
   int64_t intermediate_size = 3072;
   int64_t max_position_embeddings = 512;
   int64_t type_vocab_size = 2;
-  int64_t pad_token_id = 0;
+  int64_t pad_token_id = 0;         ///< -1: none (null in the file)
   std::string hidden_act = "gelu";  ///< gelu (erf), gelu_new / gelu_pytorch_tanh, relu
   double hidden_dropout_prob = 0.1;
   double attention_probs_dropout_prob = 0.1;
@@ -34,8 +34,10 @@ struct ModelConfig {
 
   Json extra = Json::object();  ///< the file as read: keys this struct does not know are written back unchanged
 
-  /// Throws Error at the JSON path for wrong types, ranges, heads that do not divide hidden_size, unknown model_type
-  /// or hidden_act, id2label that is not 0…n-1.
+  /// The sizes from vocab_size to intermediate_size must be in the file, the rest default as in transformers.
+  /// Throws Error at the JSON path for wrong types, ranges, heads that do not divide hidden_size, unknown model_type,
+  /// hidden_act, problem_type or dtype, a decoder, relative positions, id2label that is not 0…n-1 or that label2id
+  /// contradicts.
   static ModelConfig parse(std::string_view text, std::string_view where);
   /// HF's keys, with architectures ["BertForSequenceClassification"], id2label, label2id, problem_type,
   /// finetuning_task, dtype "float32"; loads in transformers without a warning. `extra` fills in the rest.

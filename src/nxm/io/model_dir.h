@@ -11,13 +11,14 @@
 #include <vector>
 
 #include "nxm/io/model_config.h"
+#include "nxm/io/model_tensors.h"
 #include "nxm/io/safetensors.h"
 
 namespace nxm {
 
 /// Reads a directory. Names are canonical: those of transformers' BertForSequenceClassification
-/// ("bert.embeddings.word_embeddings.weight", "bert.pooler.dense.bias", "classifier.weight"), whether the files have the
-/// "bert." prefix or not; LayerNorm gamma/beta become weight/bias; `embeddings.position_ids` buffers are left out.
+/// ("bert.embeddings.word_embeddings.weight", "bert.pooler.dense.bias", "classifier.weight"), whether the files have
+/// the "bert." prefix or not; LayerNorm gamma/beta become weight/bias; `embeddings.position_ids` buffers are left out.
 class ModelDir {
  public:
   /// Throws Error: not a folder, no config.json, no weights, a shard name that is absolute, has `..`, is missing or
@@ -38,7 +39,7 @@ class ModelDir {
  private:
   struct Place {
     size_t file;
-    std::string stored_name;
+    const std::string* stored_name;  // in that file's tensors()
   };
   [[nodiscard]] const Place& place(std::string_view name) const;
 
@@ -48,18 +49,12 @@ class ModelDir {
   std::map<std::string, Place, std::less<>> places_;
 };
 
-/// The weights nxm sparsifies: query, key, value, attention output, FFN1, FFN2 of each of `config`'s layers, as
-/// canonical tensor names in order of layer ("bert.encoder.layer.0.attention.self.query.weight", …).
-std::vector<std::string> sparsified_names(const ModelConfig& config);
-
-/// What a BertForSequenceClassification of this config holds: name -> shape, with pooler and classifier.
-/// The classifier has max(1, labels) rows.
-std::map<std::string, std::vector<int64_t>> expected_tensors(const ModelConfig& config);
-
 /// Writes config.json, model.safetensors (metadata {"format": "pt"}; F32) and copies the tokenizer files
 /// (tokenizer.json, tokenizer_config.json, vocab.txt, special_tokens_map.json) from `tokenizer_from` where they exist.
-/// Every file is written atomically, config.json last. Creates `folder`.
-void write_model_dir(const std::filesystem::path& folder, const ModelConfig& config,
-                     std::vector<TensorToWrite> tensors, const std::filesystem::path& tokenizer_from);
+/// ("" for none). Every file is written atomically, config.json last. Creates `folder`. A config without labels gets
+/// the one label "LABEL_0". Throws ContractError for tensors of another type or a classifier without a row for each
+/// label.
+void write_model_dir(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorToWrite> tensors,
+                     const std::filesystem::path& tokenizer_from);
 
 }  // namespace nxm
