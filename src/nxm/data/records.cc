@@ -1,37 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/data/records.h"
 
-#include <utf8proc.h>
-
 #include <algorithm>
 
 #include "nxm/core/error.h"
+#include "nxm/text/unicode.h"
 
 namespace nxm {
 namespace {
-
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 std::string_view without_return(std::string_view line) {
   if (line.ends_with('\r')) line.remove_suffix(1);
   return line;
 }
 
-}  // namespace
-
+/// Throws Error(place) unless `text` is valid UTF-8.
 void check_utf8(std::string_view text, std::string_view place) {
-  const auto* bytes = reinterpret_cast<const utf8proc_uint8_t*>(text.data());
-  const auto size = static_cast<utf8proc_ssize_t>(text.size());
-  for (utf8proc_ssize_t at = 0; at < size;) {
-    utf8proc_int32_t code = 0;
-    const utf8proc_ssize_t length = bytes[at] < 0x80 ? 1 : utf8proc_iterate(bytes + at, size - at, &code);
-    if (length < 1) {
-      fail(place, "expected UTF-8, found byte 0x{:02x} at byte {}; convert the file to UTF-8", bytes[at], at + 1);
-    }
-    at += length;
-  }
+  const size_t at = find_invalid_utf8(text);
+  if (at == std::string_view::npos) return;
+  fail(place, "expected UTF-8, found byte 0x{:02x} at byte {}; convert the file to UTF-8",
+       static_cast<unsigned char>(text[at]), at + 1);
 }
 
+/// `line` at each tab into `fields`, whose memory is reused. Quotes are plain characters.
 void split_tabs(std::string_view line, std::vector<std::string>& fields) {
   const auto tabs = static_cast<size_t>(std::count(line.begin(), line.end(), '\t'));
   fields.resize(tabs + 1);
@@ -41,6 +32,8 @@ void split_tabs(std::string_view line, std::vector<std::string>& fields) {
     line.remove_prefix(std::min(end + 1, line.size()));
   }
 }
+
+}  // namespace
 
 Records::Records(std::string_view content, FileFormat format, std::string_view where)
     : rest_(content), format_(format), where_(where) {
@@ -105,9 +98,9 @@ void Records::next_csv() {
       }
     } else {
       const size_t end = std::min(text.find_first_of(",\n", at), text.size());
-      field = text.substr(at, end - at);
+      const bool last = end == text.size() || text[end] == '\n';
+      field = last ? without_return(text.substr(at, end - at)) : text.substr(at, end - at);
       at = end;
-      if (at == text.size() || text[at] == '\n') field = without_return(field);
     }
     fields_.push_back(std::move(field));
     more = at < text.size() && text[at] == ',';

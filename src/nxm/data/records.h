@@ -12,14 +12,12 @@
 
 namespace nxm {
 
-/// Longest record accepted: no text of 4 MiB is one example, but a file of another kind is one endless line.
-inline constexpr size_t kMaxRecord = size_t{4} << 20;
+/// Longest record accepted: no text of 1 MiB is one example, but a file of another kind may be one endless line. It
+/// also bounds the memory for a record's columns.
+inline constexpr size_t kMaxRecord = size_t{1} << 20;
 
-/// Throws Error(place) unless `text` is valid UTF-8.
-void check_utf8(std::string_view text, std::string_view place);
-
-/// `line` at each tab into `fields`, whose memory is reused. Quotes are plain characters.
-void split_tabs(std::string_view line, std::vector<std::string>& fields);
+/// What some programs put before UTF-8.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 class Records {
  public:

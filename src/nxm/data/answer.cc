@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/data/answer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nxm/core/error.h"
+
+namespace nxm {
+
+Answer answer_of(std::span<const float> logits, std::span<const std::string> labels, std::string_view where) {
+  require(!logits.empty() && logits.size() == labels.size(), "answer_of: a label for each logit");
+  for (const float logit : logits) {
+    if (!std::isfinite(logit))
+      fail(where, "the model answers {}, expected a finite number; its weights are damaged", logit);
+  }
+  if (logits.size() == 1) return {labels[0], logits[0]};
+  const auto best = std::ranges::max_element(logits);
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - static_cast<double>(*best));
+  return {labels[static_cast<size_t>(best - logits.begin())], 1 / sum};
+}
+
+}  // namespace nxm

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a model's logits for one text say in words.
+
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace nxm {
+
+struct Answer {
+  std::string_view label;  ///< one of `labels`
+  double score = 0;        ///< softmax of the label's logit; with a single output (regression) its value
+};
+
+/// The most likely label, the first of equals. logits (O), labels (O), O >= 1.
+/// Throws Error(where) if a logit is not finite.
+Answer answer_of(std::span<const float> logits, std::span<const std::string> labels, std::string_view where);
+
+}  // namespace nxm
