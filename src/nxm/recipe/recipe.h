@@ -19,14 +19,14 @@ namespace nxm {
 /// One `[[stage]]`. Defaults of a key may depend on the method (docs/recipes.md); parse() fills them in, so every field
 /// is what will be used.
 struct StageSpec {
-  std::string method;        ///< dense oneshot asp admm masked
-  std::string name;          ///< default: the method, with -2, -3 if taken
-  std::string from;          ///< stage whose result this one starts from; "" = the model itself. Default: the nearest `dense`
-                             ///< stage above for oneshot, asp and admm; the stage above for dense and masked
-  double epochs = 3;         ///< may be fractional; 0 for oneshot
-  double lr = 5e-5;          ///< peak learning rate
-  int64_t batch = 32;        ///< sequences a step
-  double warmup = 0;         ///< < 1: share of the stage's steps; >= 1: steps. Then linear decay to 0
+  std::string method;  ///< dense oneshot asp admm masked
+  std::string name;    ///< default: the method, with -2, -3 if taken
+  std::string from;    ///< stage whose result this one starts from; "" = the model itself. Default: the nearest `dense`
+                       ///< stage above for oneshot, asp and admm; the stage above for dense and masked
+  double epochs = 3;   ///< may be fractional; 0 for oneshot
+  double lr = 5e-5;    ///< peak learning rate
+  int64_t batch = 32;  ///< sequences a step
+  double warmup = 0;   ///< < 1: share of the stage's steps; >= 1: steps. Then linear decay to 0
   double weight_decay = 0;   ///< decoupled (AdamW); not on biases and LayerNorm
   double clip = 1;           ///< largest global gradient norm; 0 = off
   int64_t max_length = 128;  ///< tokens
@@ -34,12 +34,13 @@ struct StageSpec {
   // Sparsity (oneshot, asp, admm)
   Pattern pattern;
   // ADMM
-  std::string preset;          ///< "converge" (default: decoupled, annealed pull) or "paper" (method.md): sets the defaults below
-  double rho = 1e-3;           ///< penalty weight of the pull through the gradient; 0 = none
-  std::string rho_schedule;    ///< "constant" or "linear" (0 -> rho over the stage)
-  double pull = 0;             ///< sum over the stage of the decoupled pull p_t in W <- W - p_t (W - Z + dual*U); 0 = none
-  double dual = 1;             ///< factor on U: 1 = ADMM, 0 = a pure proximal pull
-  std::string every;           ///< "epoch", "N" steps, or a share of an epoch as "0.25 epoch"
+  std::string
+      preset;  ///< "converge" (default: decoupled, annealed pull) or "paper" (method.md): sets the defaults below
+  double rho = 1e-3;         ///< penalty weight of the pull through the gradient; 0 = none
+  std::string rho_schedule;  ///< "constant" or "linear" (0 -> rho over the stage)
+  double pull = 0;    ///< sum over the stage of the decoupled pull p_t in W <- W - p_t (W - Z + dual*U); 0 = none
+  double dual = 1;    ///< factor on U: 1 = ADMM, 0 = a pure proximal pull
+  std::string every;  ///< "epoch", "N" steps, or a share of an epoch as "0.25 epoch"
 };
 
 struct Recipe {
@@ -49,28 +50,38 @@ struct Recipe {
   int threads = 0;                 ///< 0 = what the machine allows
   int64_t checkpoint_every = 0;    ///< steps; 0 = at the end of each epoch
   bool keep_stages = false;
-  std::string model;               ///< folder, or org/name on the hub
-  Task task;                       ///< resolved, whether named or described
-  bool custom_task = false;        ///< described in the recipe
-  std::filesystem::path data;      ///< folder of the task's files
-  int64_t limit = 0;               ///< at most this many training rows (a fixed, seeded choice); 0 = all
+  std::string model;           ///< folder, or org/name on the hub
+  Task task;                   ///< resolved, whether named or described
+  bool custom_task = false;    ///< described in the recipe
+  std::filesystem::path data;  ///< folder of the task's files
+  int64_t limit = 0;           ///< at most this many training rows (a fixed, seeded choice); 0 = all
   std::vector<StageSpec> stages;
 
   /// Reads and checks everything that can be checked without the files it names. `overrides` are "key=value" with
   /// dotted keys (`stage.1.rho=4e-3` counts stages from 0; `stage.NAME.rho=…` works too). Relative paths are taken from
-  /// the recipe's folder. Throws UsageError: "file:line: unknown key 'learning_rate' in [[stage]] (did you mean 'lr'?)".
-  static Recipe parse(std::string_view toml, const std::filesystem::path& file, std::span<const std::string> overrides = {});
+  /// the recipe's folder, those of overrides from the current one; "~/" is the home folder. A key that the stage's
+  /// method has no use for is checked, and without effect. Throws UsageError: "file:line: unknown key 'learning_rate'
+  /// in [[stage]] (did you mean 'lr'?)".
+  static Recipe parse(std::string_view toml, const std::filesystem::path& file,
+                      std::span<const std::string> overrides = {});
   static Recipe load(const std::filesystem::path& file, std::span<const std::string> overrides = {});
 
   /// The resolved recipe as TOML: every key, paths absolute; parse() of it gives the same recipe.
   [[nodiscard]] std::string to_toml() const;
 };
 
-/// One line for each key that differs: "stage.1.lr: 5e-05 -> 1e-04". `threads`, `checkpoint_every` and `keep_stages` are
-/// left out where `resumable` is set… threads alone changes bits, so it is a difference.
+/// One line for each key that differs: "stage.1.lr: 5e-05 -> 0.0001". `checkpoint_every` and `keep_stages` may differ:
+/// they change what a run leaves on its way, not what it computes (`threads` may not: it changes bits).
 std::vector<std::string> recipe_differences(const Recipe& before, const Recipe& now);
 
-/// A recipe with every key and a comment on each, for `nxm init`.
+/// Steps that `every` means: "epoch", a share of one as "0.25 epoch", steps as "100"; at least 1. nullopt if nothing.
+std::optional<int64_t> parse_interval(std::string_view every, int64_t steps_per_epoch);
+
+/// A recipe with every key and a comment on each, for `nxm init`: of a known task, or ("" or "custom") of one that it
+/// describes. Throws UsageError with the nearest name.
 std::string commented_recipe(std::string_view task_name);
+
+/// Tables of all keys and defaults in Markdown: the reference part of docs/recipes.md.
+std::string key_reference();
 
 }  // namespace nxm
