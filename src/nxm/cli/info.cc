@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// `nxm info`: what this program is made of and what it may use here. The first thing to paste into a bug report.
+
+#include <curl/curl.h>
+#include <fmt/format.h>
+#include <openssl/crypto.h>
+#include <utf8proc.h>
+
+#include <memory>
+#include <string>
+
+#include "nxm/cli/cache.h"
+#include "nxm/cli/machine.h"
+#include "nxm/cli/torch_info.h"
+#include "nxm/cli/verbs.h"
+#include "nxm/io/hub.h"
+#include "nxm/io/json_fields.h"
+
+namespace nxm::cli {
+namespace {
+
+std::string version_text(int major, int minor, int patch) { return fmt::format("{}.{}.{}", major, minor, patch); }
+
+OrderedJson libraries() {
+  return {{"fmt", version_text(FMT_VERSION / 10000, FMT_VERSION / 100 % 100, FMT_VERSION % 100)},
+          {"nlohmann_json",
+           version_text(NLOHMANN_JSON_VERSION_MAJOR, NLOHMANN_JSON_VERSION_MINOR, NLOHMANN_JSON_VERSION_PATCH)},
+          {"CLI11", CLI11_VERSION},
+          {"libcurl", curl_version_info(CURLVERSION_NOW)->version},
+          {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
+          {"utf8proc", utf8proc_version()}};
+}
+
+OrderedJson gather() {
+  const Processor processor = read_processor("/proc/cpuinfo");
+  const ThreadBudget budget = thread_budget();
+  const HubOptions hub = HubOptions::from_environment();
+  OrderedJson info = {{"version", NXM_VERSION},
+                      {"cpu", processor.model},
+                      {"isa", processor.isa},
+                      {"threads", budget.threads},
+                      {"threads_reason", budget.reason}};
+  info["torch"] = nullptr;
+  if (const auto torch = torch_info()) info["torch"] = {{"version", torch->version}, {"compute", torch->compute}};
+  info["libraries"] = libraries();
+  info["hub"] = {{"endpoint", hub.endpoint},
+                 {"cache", hub.cache.string()},
+                 {"offline", hub.offline},
+                 {"token", hub.token.has_value()}};
+  info["cache"] = cache_folder().string();
+  return info;
+}
+
+void print_words(const OrderedJson& info) {
+  const auto text = [](const OrderedJson& value) { return value.get<std::string>(); };
+  std::string isa, versions;
+  for (const auto& flag : info["isa"]) isa += text(flag) + " ";
+  for (const auto& [name, version] : info["libraries"].items()) versions += fmt::format("{} {}, ", name, text(version));
+  if (!versions.empty()) versions.resize(versions.size() - 2);
+  const OrderedJson& torch = info["torch"];
+  const OrderedJson& hub = info["hub"];
+  fmt::print("nxm        {}\n", text(info["version"]));
+  fmt::print("processor  {}\n", text(info["cpu"]));
+  fmt::print("ISA        {}\n", isa);
+  fmt::print("threads    {} ({})\n", info["threads"].get<int>(), text(info["threads_reason"]));
+  fmt::print("training   {}\n", torch.is_null() ? "no: built without LibTorch"
+                                                : fmt::format("LibTorch {}; by default on {}", text(torch["version"]),
+                                                              text(torch["compute"])));
+  fmt::print("libraries  {}\n", versions);
+  fmt::print("hub        {}{}, {} token\n", text(hub["endpoint"]), hub["offline"].get<bool>() ? " (offline)" : "",
+             hub["token"].get<bool>() ? "with a" : "no");
+  fmt::print("hub cache  {}\n", text(hub["cache"]));
+  fmt::print("nxm cache  {}\n", text(info["cache"]));
+}
+
+}  // namespace
+
+void add_info(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("info", "Show processor, threads, libraries and cache folders");
+  auto json = std::make_shared<bool>(false);
+  verb->add_flag("--json", *json, "Print one JSON object");
+  verb->footer("Example:\n  nxm info --json\n");
+  verb->callback([json] {
+    const OrderedJson info = gather();
+    if (*json) {
+      fmt::print("{}\n", info.dump());
+    } else {
+      print_words(info);
+    }
+  });
+}
+
+}  // namespace nxm::cli
