@@ -16,7 +16,7 @@ namespace nxm {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-constexpr size_t kMaxHeaderBytes = size_t{1} << 20;  // of one response; real ones take a few KiB
+constexpr size_t kMaxHeaderBytes = size_t{256} << 10;  // of one response; real ones take a few KiB
 
 constexpr CURLcode kHopeless[] = {
     CURLE_UNSUPPORTED_PROTOCOL, CURLE_URL_MALFORMAT,         CURLE_PEER_FAILED_VERIFICATION,
@@ -60,7 +60,7 @@ struct Transfer {
 
   bool header_line(std::string_view line) {
     header_bytes += line.size();
-    if (header_bytes > kMaxHeaderBytes) fail("http", "{}: more than 1 MiB of headers", printable_url(request.url));
+    if (header_bytes > kMaxHeaderBytes) fail("http", "{}: more than 256 KiB of headers", printable_url(request.url));
     if (line.starts_with("HTTP/")) {  // a new response: what came before was "100 Continue" or a proxy's
       response.headers.clear();
       const size_t space = line.find(' ');
