@@ -4,6 +4,8 @@
 
 namespace nxm::cli {
 
-std::optional<TorchInfo> torch_info() { return TorchInfo{NXM_TORCH_VERSION, describe(choose_compute("auto", "auto", 0))}; }
+std::optional<TorchInfo> torch_info() {
+  return TorchInfo{NXM_TORCH_VERSION, describe(choose_compute("auto", "auto", 0))};
+}
 
 }  // namespace nxm::cli
