@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-// `nxm predict` in a program without the training room.
-
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
 
@@ -8,9 +6,11 @@ namespace nxm::cli {
 
 void add_predict(CLI::App& app) {
   CLI::App* verb =
-      app.add_subcommand("predict", "(not in this build: it needs -DNXM_BUILD_TRAIN=ON)")->prefix_command();
+      app.add_subcommand("predict", "Label and score for each line of text (not in this build: it has no training)");
+  verb->allow_extras();
   verb->callback(
-      [] { fail_usage("predict", "this program was built without LibTorch; build it with -DNXM_BUILD_TRAIN=ON"); });
+      [] { fail_usage("predict", "this nxm was built without training; build it with -DNXM_BUILD_TRAIN=ON"); });
+  verb->footer("Example:\n  cmake --preset release -DNXM_BUILD_TRAIN=ON && cmake --build --preset release\n");
 }
 
 }  // namespace nxm::cli

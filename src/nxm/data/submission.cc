@@ -22,19 +22,24 @@ std::string prediction_text(const Task& task, float prediction) {
 
 }  // namespace
 
-std::filesystem::path write_submission(const Task& task, std::string_view split, std::span<const float> predictions,
-                                       const std::filesystem::path& folder) {
+std::filesystem::path submission_path(const Task& task, std::string_view split, const std::filesystem::path& folder) {
   const auto spec = task.splits.find(std::string(split));
   if (spec == task.splits.end() || spec->second.submission.empty()) {
     fail_usage("submission", "task '{}' has no submission file for split '{}'; GLUE's tasks have one for 'test'",
                task.name, split);
   }
+  return folder / spec->second.submission;
+}
+
+std::filesystem::path write_submission(const Task& task, std::string_view split, std::span<const float> predictions,
+                                       const std::filesystem::path& folder) {
+  const auto path = submission_path(task, split, folder);
   std::string text = "index\tprediction\n";
-  for (size_t i = 0; i < predictions.size(); ++i)
+  for (size_t i = 0; i < predictions.size(); ++i) {
     text += fmt::format("{}\t{}\n", i, prediction_text(task, predictions[i]));
+  }
   std::error_code reported_by_write_file;
   std::filesystem::create_directories(folder, reported_by_write_file);
-  const auto path = folder / spec->second.submission;
   write_file(path, text);
   return path;
 }

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// `nxm eval`: a model's metrics on a split of a task, and GLUE submissions.
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <memory>
+
+#include "nxm/cli/options.h"
+#include "nxm/cli/verbs.h"
+#include "nxm/core/error.h"
+#include "nxm/data/label_map.h"
+#include "nxm/data/submission.h"
+#include "nxm/io/json_fields.h"
+#include "nxm/report/table.h"
+#include "nxm/train/classifier.h"
+
+namespace nxm::cli {
+namespace {
+
+struct EvalFlags {
+  TaskOptions task;
+  ModelOptions model;
+  RunOptions run;
+  std::string split = "dev", submission;
+  bool json = false;
+};
+
+/// Class ids of the task, or values.
+std::vector<float> predict(const Classifier& model, const Task& task, const Dataset& data, int64_t batch,
+                           const std::string& where) {
+  const LabelMap map = map_labels(task, model.config().labels, where);
+  if (!map.note.empty()) fmt::print(stderr, "{}\n", map.note);
+  std::vector<float> predictions = predictions_from_logits(task, model.logits(data, batch));
+  if (task.kind == TaskKind::kClassification) {
+    for (float& id : predictions) id = static_cast<float>(map.task_class[static_cast<size_t>(id)]);
+  }
+  return predictions;
+}
+
+void eval(const EvalFlags& flags) {
+  const TaskChoice choice = choose_task(flags.task, flags.model, "eval");
+  const Task& task = choice.task;
+  // What cannot work is said before the model runs.
+  if (!flags.submission.empty()) submission_path(task, flags.split, flags.submission);
+  const Examples examples = read_split(task, flags.split, choice.data);
+  if (!examples.labelled && flags.submission.empty()) {
+    fail_usage(
+        "eval",
+        "split '{}' of '{}' has no labels, so there is no score; give --submission FOLDER for a file of predictions",
+        flags.split, task.name);
+  }
+  const Classifier model = Classifier::load(choice.model, flags.run.device, flags.run.precision, flags.run.threads);
+  check_length(model.config(), choice.max_length);
+  ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
+  const Dataset data = tokenize(examples, Tokenizer::load(choice.model), static_cast<size_t>(choice.max_length), &pool);
+  const std::vector<float> predictions = predict(model, task, data, flags.run.batch, choice.model.string());
+
+  OrderedJson json{{"task", task.name},
+                   {"split", flags.split},
+                   {"rows", data.size()},
+                   {"metrics", OrderedJson::object()},
+                   {"score", nullptr}};
+  std::vector<std::vector<std::string>> rows{{"split", "rows"}, {flags.split, fmt::format("{}", data.size())}};
+  if (examples.labelled) {
+    const Scores scores = compute_scores(task.metrics, predictions, data.labels);
+    for (const auto& [name, value] : scores.metrics) {
+      json["metrics"][name] = value;
+      rows[0].push_back(name);
+      rows[1].push_back(fmt::format("{:.2f}", 100 * value));
+    }
+    json["score"] = scores.score;
+  }
+  if (!flags.submission.empty()) {
+    const auto path = write_submission(task, flags.split, predictions, flags.submission);
+    json["submission"] = path.string();
+    fmt::print(stderr, "predictions: {}\n", path.string());
+  }
+  fmt::print("{}\n", flags.json ? json.dump() : text_table(rows));
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app) {
+  auto flags = std::make_shared<EvalFlags>();
+  CLI::App* verb = app.add_subcommand("eval", "A model's metrics on a split of a task; GLUE submissions");
+  flags->model.add_to(*verb);
+  flags->task.add_to(*verb);
+  verb->add_option("--split", flags->split, "Split of the task: dev, train, test, dev_mismatched, …")
+      ->capture_default_str();
+  verb->add_option("--submission", flags->submission, "Folder for the predictions as GLUE's server takes them");
+  flags->run.add_to(*verb);
+  verb->add_flag("--json", flags->json, "Print one JSON object");
+  verb->footer(
+      "Labels are matched by name, whatever their order in the model.\n\n"
+      "Example:\n  nxm eval --model runs/mrpc/model --task mrpc --data glue");
+  verb->callback([flags] { eval(*flags); });
+}
+
+}  // namespace nxm::cli

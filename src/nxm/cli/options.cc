@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/cli/options.h"
+
+#include "nxm/core/error.h"
+#include "nxm/io/hub.h"
+#include "nxm/recipe/recipe.h"
+
+namespace nxm::cli {
+
+void TaskOptions::add_to(CLI::App& verb) {
+  verb.add_option("--task", task, "A task nxm knows: cola sst2 mrpc stsb qqp mnli qnli rte wnli reviews");
+  verb.add_option("--data", data, "Folder of the task's files, or of GLUE's folders");
+  verb.add_option("--recipe", recipe, "Recipe whose [task] to take instead of --task and --data");
+}
+
+void ModelOptions::add_to(CLI::App& verb) {
+  verb.add_option("--model", model, "Model folder, or ORG/NAME on a hub");
+  verb.add_option("--max-length", max_length,
+                  fmt::format("Tokens of an example, special ones included (default: {})", kUsualLength))
+      ->check(CLI::Range(int64_t{4}, int64_t{1} << 20));
+}
+
+void RunOptions::add_to(CLI::App& verb) {
+  verb.add_option("--batch", batch, "Examples run together")->capture_default_str()->check(CLI::Range(1, 1 << 16));
+  verb.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  verb.add_option("--precision", precision, "auto, fp32 or bf16")->capture_default_str();
+  verb.add_option("--threads", threads, "Threads; 0: all that this process may use")
+      ->capture_default_str()
+      ->check(CLI::Range(0, 4096));
+}
+
+TaskChoice choose_task(const TaskOptions& task, const ModelOptions& model, const char* verb) {
+  TaskChoice choice;
+  std::string name = model.model;
+  choice.max_length = model.max_length;
+  if (!task.recipe.empty()) {
+    if (!task.task.empty() || !task.data.empty()) fail_usage(verb, "--recipe excludes --task and --data");
+    const Recipe recipe = Recipe::load(task.recipe);
+    choice.task = recipe.task;
+    choice.data = recipe.data;
+    if (name.empty()) name = recipe.model;
+    if (choice.max_length == 0 && !recipe.stages.empty()) choice.max_length = recipe.stages.back().max_length;
+  } else {
+    if (task.task.empty()) fail_usage(verb, "which task? Give --task NAME and --data FOLDER, or --recipe FILE");
+    choice.task = find_task(task.task);
+    if (task.data.empty()) fail_usage(verb, "where are the files of '{}'? Give --data FOLDER", task.task);
+    choice.data = task.data;
+  }
+  if (name.empty()) fail_usage(verb, "which model? Give --model FOLDER");
+  choice.max_length = length_or_usual(choice.max_length);
+  choice.model = model_folder(name);
+  return choice;
+}
+
+std::filesystem::path model_folder(const std::string& model) {
+  return resolve_model(model, HubOptions::from_environment());
+}
+
+void check_length(const ModelConfig& config, int64_t max_length) {
+  if (max_length > config.max_position_embeddings) {
+    fail_usage("--max-length", "{} tokens are more than the model's {} positions", max_length,
+               config.max_position_embeddings);
+  }
+}
+
+}  // namespace nxm::cli

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// `nxm predict`: an answer for each line of input, in order, in constant memory.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+
+#include "nxm/cli/options.h"
+#include "nxm/cli/verbs.h"
+#include "nxm/core/error.h"
+#include "nxm/data/answer.h"
+#include "nxm/data/requests.h"
+#include "nxm/io/json_fields.h"
+#include "nxm/train/classifier.h"
+
+namespace nxm::cli {
+namespace {
+
+struct PredictFlags {
+  ModelOptions model;
+  RunOptions run;
+  std::string input = "-";
+  bool pair = false, json = false;
+};
+
+// Lines held at once: some batches, so that texts of like length can run together. The answers do not depend on when
+// the lines arrive, only on what they are, because a chunk is filled before it runs. A person at a terminal is answered
+// line by line.
+constexpr int64_t kChunkBatches = 8;
+
+struct Chunk {
+  Examples examples;
+  std::vector<std::string> places;
+};
+
+bool read_chunk(Requests& requests, size_t lines, Chunk& chunk) {
+  chunk.examples.rows.clear();
+  chunk.places.clear();
+  while (chunk.places.size() < lines) {
+    auto request = requests.next();
+    if (!request) break;
+    chunk.examples.rows.push_back(std::move(*request));
+    chunk.places.push_back(requests.place());
+  }
+  return !chunk.places.empty();
+}
+
+std::string answer_line(std::span<const float> logits, const std::vector<std::string>& labels, const std::string& place,
+                        bool json) {
+  const Answer answer = answer_of(logits, labels, place);
+  if (!json) return fmt::format("{}\t{:.6f}\n", answer.label, answer.score);
+  const OrderedJson line{
+      {"label", answer.label}, {"score", answer.score}, {"logits", std::vector<float>(logits.begin(), logits.end())}};
+  return line.dump() + '\n';
+}
+
+void predict(const PredictFlags& flags) {
+  const auto folder = model_folder(flags.model.model);
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(nullptr, std::fclose);
+  std::FILE* input = stdin;
+  if (flags.input != "-") {
+    file.reset(std::fopen(flags.input.c_str(), "rbe"));
+    if (!file) fail(flags.input, "cannot open: {}", std::generic_category().message(errno));
+    input = file.get();
+  }
+  const Classifier model = Classifier::load(folder, flags.run.device, flags.run.precision, flags.run.threads);
+  const int64_t max_length = length_or_usual(flags.model.max_length);
+  check_length(model.config(), max_length);
+  const Tokenizer tokenizer = Tokenizer::load(folder);
+  ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
+
+  const auto lines = static_cast<size_t>(isatty(fileno(input)) != 0 ? 1 : kChunkBatches * flags.run.batch);
+  const auto outputs = static_cast<size_t>(model.outputs());
+  Requests requests(input, flags.input == "-" ? "stdin" : flags.input, flags.pair);
+  for (Chunk chunk; read_chunk(requests, lines, chunk);) {
+    const Dataset data = tokenize(chunk.examples, tokenizer, static_cast<size_t>(max_length), &pool);
+    const std::vector<float> logits = model.logits(data, flags.run.batch);
+    for (size_t i = 0; i < chunk.places.size(); ++i) {
+      const auto row = std::span(logits).subspan(i * outputs, outputs);
+      fmt::print("{}", answer_line(row, model.config().labels, chunk.places[i], flags.json));
+    }
+    if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
+  }
+}
+
+}  // namespace
+
+void add_predict(CLI::App& app) {
+  auto flags = std::make_shared<PredictFlags>();
+  CLI::App* verb = app.add_subcommand("predict", "Label and score for each line of text");
+  verb->add_option("FILE", flags->input, "Input, - for standard input")->capture_default_str();
+  flags->model.add_to(*verb);
+  verb->get_option("--model")->required();
+  verb->add_flag("--pair", flags->pair, "Each line must hold two texts with a tab between them");
+  flags->run.add_to(*verb);
+  verb->add_flag("--json", flags->json, "Print an object a line: label, score, logits");
+  verb->footer(
+      "A line is a text, two texts with a tab between them, or, if the first line begins with '{', a JSON object\n"
+      "{\"text\": …, \"text_pair\": …}. Each gives one line: the label and its probability (regression: the value).\n\n"
+      "Example:\n  echo 'A film to remember.' | nxm predict --model runs/sst2/model");
+  verb->callback([flags] { predict(*flags); });
+}
+
+}  // namespace nxm::cli

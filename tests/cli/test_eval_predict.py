@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`nxm eval` and `nxm predict` against transformers and scikit-learn on tiny random models."""
+import json
+import os
+import random
+import subprocess
+
+import pytest
+
+NXM = os.environ["NXM_BIN"]
+if "no training" in subprocess.run([NXM, "--help"], capture_output=True, text=True).stdout:
+    pytest.skip("this nxm was built without training", allow_module_level=True)
+torch = pytest.importorskip("torch")
+transformers = pytest.importorskip("transformers")
+sklearn_metrics = pytest.importorskip("sklearn.metrics")
+
+WORDS = "the a film plot actor is was good bad great dull and very not".split()
+LABELS = ["not_equivalent", "equivalent"]
+
+
+def make_model(folder, labels, seed=0):
+    torch.manual_seed(seed)
+    folder.mkdir()
+    vocab = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (folder / "vocab.txt").write_text("\n".join(vocab) + "\n")
+    config = transformers.BertConfig(
+        vocab_size=len(vocab), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64,
+        max_position_embeddings=64, initializer_range=0.5, id2label=dict(enumerate(labels)),
+        label2id={label: i for i, label in enumerate(labels)},
+        problem_type="regression" if len(labels) == 1 else "single_label_classification")
+    transformers.BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
+
+
+def reference_logits(folder, texts, max_length=64):
+    """transformers, one text (or pair) at a time, so that nothing is padded."""
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    tokenizer = transformers.BertTokenizerFast(vocab_file=str(folder / "vocab.txt"))
+    with torch.no_grad():
+        return [model(**tokenizer(*text, truncation=True, max_length=max_length, return_tensors="pt")).logits[0].tolist()
+                for text in texts]
+
+
+def nxm(verb, *arguments, text=None):
+    exact = ["--device", "cpu", "--precision", "fp32", "--threads", "1"]
+    return subprocess.run([NXM, verb, *map(str, arguments), *exact], input=text, capture_output=True, text=True)
+
+
+def random_text(rng, longest=40):
+    return " ".join(rng.choices(WORDS + ["unknown", "!"], k=rng.randrange(longest)))
+
+
+def json_lines(result):
+    assert result.returncode == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def write_mrpc(folder, rng, rows):
+    """dev with random labels, test without; returns dev's pairs and labels."""
+    pairs = [(random_text(rng), random_text(rng)) for _ in range(rows)]
+    truth = [rng.randrange(2) for _ in pairs]
+    header = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
+    lines = [f"{label}\t1\t2\t{a}\t{b}\n" for (a, b), label in zip(pairs, truth)]
+    (folder / "dev.tsv").write_text(header + "".join(lines))
+    (folder / "test.tsv").write_text(header.replace("Quality", "index") + "".join(lines))
+    return pairs, truth
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], ["x", "y", "z"], ["score"]], ids=len)
+def test_predict_equals_transformers(tmp_path, labels):
+    rng = random.Random(1)
+    model = make_model(tmp_path / "m", labels)
+    texts = [(random_text(rng),) for _ in range(100)] + [(random_text(rng), random_text(rng)) for _ in range(100)]
+    rng.shuffle(texts)
+    want = reference_logits(model, texts)
+    plain = "".join("\t".join(text) + "\n" for text in texts)
+    as_json = "".join(json.dumps(dict(zip(("text", "text_pair"), text))) + "\n" for text in texts)
+    for batch, lines in ((32, plain), (7, as_json)):  # 200 lines are several chunks
+        got = json_lines(nxm("predict", "--model", model, "--json", "--max-length", 64, "--batch", batch, text=lines))
+        assert len(got) == len(texts)
+        for answer, logits in zip(got, want):
+            assert list(answer) == ["label", "score", "logits"]
+            assert answer["logits"] == pytest.approx(logits, abs=1e-4)
+            best = max(range(len(labels)), key=answer["logits"].__getitem__)
+            assert answer["label"] == labels[best]
+            softmax = torch.softmax(torch.tensor(answer["logits"], dtype=torch.float64), 0)[best].item()
+            assert answer["score"] == pytest.approx(answer["logits"][0] if len(labels) == 1 else softmax, rel=1e-6)
+
+
+def test_predict_reads_a_file_and_writes_words(tmp_path):
+    model = make_model(tmp_path / "m", ["no", "yes"])
+    (tmp_path / "in.txt").write_bytes(b"\xef\xbb\xbfa good film\r\n\r\nnot good")
+    result = nxm("predict", "--model", model, tmp_path / "in.txt")
+    assert result.returncode == 0, result.stderr
+    lines = [line.split("\t") for line in result.stdout.splitlines()]
+    assert len(lines) == 3 and all(label in ("no", "yes") and 0.5 <= float(score) <= 1 for label, score in lines)
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize("text, arguments, code, says", [
+    ("a\tb\n a\n", ["--pair"], 1, "stdin:2"),
+    ("a\tb\tc\n", [], 1, "second tab"),
+    ('{"text":"a"}\n{"txt":"a"}\n', [], 1, "$.text"),
+    ("a\n", ["--max-length", "65"], 2, "64 positions"),
+    ("a\n", ["missing.txt"], 1, "missing.txt"),
+    ("a\n", ["--modle", "x"], 2, "did you mean '--model'"),
+])
+def test_predict_errors(tmp_path, text, arguments, code, says):
+    result = nxm("predict", "--model", make_model(tmp_path / "m", ["no", "yes"]), *arguments, text=text)
+    assert result.returncode == code and says in result.stderr, result.stderr
+
+
+def test_predict_needs_a_head(tmp_path):
+    model = make_model(tmp_path / "m", ["no", "yes"])
+    transformers.BertModel(transformers.BertConfig.from_pretrained(model)).save_pretrained(model)
+    result = nxm("predict", "--model", model, text="a\n")
+    assert result.returncode == 1 and "head" in result.stderr and result.stdout == ""
+
+
+@pytest.mark.parametrize("labels, code_of", [
+    (LABELS, {0: 0, 1: 1}), (LABELS[::-1], {0: 1, 1: 0}), (["LABEL_0", "LABEL_1"], {0: 0, 1: 1})],
+    ids=["same", "permuted", "nameless"])
+def test_eval_equals_scikit_learn(tmp_path, labels, code_of):
+    pairs, truth = write_mrpc(tmp_path, random.Random(2), 150)
+    model = make_model(tmp_path / "m", labels)
+    predicted = [code_of[max((0, 1), key=logits.__getitem__)] for logits in reference_logits(model, pairs)]
+    result = nxm("eval", "--model", model, "--task", "MRPC", "--data", tmp_path, "--max-length", 64, "--json")
+    (answer,) = json_lines(result)
+    f1, accuracy = sklearn_metrics.f1_score(truth, predicted), sklearn_metrics.accuracy_score(truth, predicted)
+    assert answer == {"task": "mrpc", "split": "dev", "rows": 150, "score": pytest.approx((f1 + accuracy) / 2),
+                      "metrics": {"f1": pytest.approx(f1), "accuracy": pytest.approx(accuracy)}}
+    assert ("no names" in result.stderr) == (labels[0] == "LABEL_0")
+
+    result = nxm("eval", "--model", model, "--task", "mrpc", "--data", tmp_path, "--max-length", 64, "--split", "test",
+                 "--submission", tmp_path / "out", "--json")
+    (answer,) = json_lines(result)
+    assert answer["metrics"] == {} and answer["score"] is None
+    rows = "".join(f"{i}\t{label}\n" for i, label in enumerate(predicted))
+    assert (tmp_path / "out" / "MRPC.tsv").read_text() == "index\tprediction\n" + rows
+
+
+def test_eval_errors(tmp_path):
+    write_mrpc(tmp_path, random.Random(3), 5)
+    model = make_model(tmp_path / "m", LABELS)
+    named = ["--task", "mrpc", "--data", tmp_path, "--max-length", 64]
+    for arguments, code, says in [
+        (["--model", make_model(tmp_path / "other", ["negative", "positive"]), *named], 1, "not those of task 'mrpc'"),
+        (["--model", make_model(tmp_path / "three", ["a", "b", "c"]), *named], 1, "3 output(s)"),
+        (["--model", model, *named, "--split", "test"], 2, "--submission"),
+        (["--model", model, *named, "--submission", tmp_path / "out"], 2, "no submission file for split 'dev'"),
+        (["--model", model, *named, "--split", "dve"], 2, "did you mean 'dev'"),
+        (["--model", model, "--task", "mrpc", "--data", tmp_path, "--max-length", 65], 2, "64 positions"),
+        (["--model", model], 2, "--recipe FILE"),
+    ]:
+        result = nxm("eval", *arguments)
+        assert (result.returncode, result.stdout) == (code, ""), result.stderr
+        assert says in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("verb", ["eval", "predict"])
+def test_help_ends_with_an_example(verb):
+    help_text = subprocess.run([NXM, verb, "--help"], capture_output=True, text=True).stdout
+    assert f"nxm {verb} --model" in help_text.rstrip().splitlines()[-1]
