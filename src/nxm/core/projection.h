@@ -21,7 +21,8 @@ namespace nxm {
 void project(MatrixView<const float> w, const Pattern& pattern, MatrixView<float> out, MaskView mask,
              std::string_view layer, ThreadPool* pool = nullptr);
 
-/// The same choice by given scores instead of |w| (Wanda's |w|*norm, say): only the mask. Scores must not be NaN.
+/// The mask that `project` would choose if the weights were `scores` (Wanda's |w|*norm, say): their signs do not count,
+/// and a NaN is an Error.
 void choose_mask(MatrixView<const float> scores, const Pattern& pattern, MaskView mask, std::string_view layer,
                  ThreadPool* pool = nullptr);
 

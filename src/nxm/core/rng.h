@@ -19,7 +19,7 @@ class Rng {
   uint64_t next();
   double uniform();                ///< [0, 1), 53 bits
   uint64_t below(uint64_t bound);  ///< [0, bound), without bias; bound >= 1
-  double normal();                 ///< mean 0, deviation 1 (Box-Muller, two draws each)
+  double normal();                 ///< mean 0, deviation 1 (Box-Muller, two draws each; last bits are libm's)
 
   [[nodiscard]] uint64_t counter() const { return counter_; }
   void set_counter(uint64_t counter) { counter_ = counter; }

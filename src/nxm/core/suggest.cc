@@ -35,7 +35,8 @@ std::string did_you_mean(std::string_view name, std::span<const std::string_view
   std::string_view nearest;
   size_t nearest_distance = std::string::npos;
   for (const std::string_view candidate : candidates) {
-    const auto [shorter, longer] = std::minmax(name.size(), candidate.size());
+    const size_t longer = std::max(name.size(), candidate.size());
+    const size_t shorter = std::min(name.size(), candidate.size());
     const size_t limit = std::min(longer / 3 + 1, nearest_distance);
     if (longer - shorter >= limit) continue;  // the distance is at least that; keeps absurdly long names cheap
     const size_t distance = edit_distance(lower, ascii_lower(candidate));

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The projection against the machine's copy bandwidth. Every iteration times one memcpy of the matrix and one
+// projection of it, back to back on the same threads, so that a noisy machine disturbs both: "of_copy" is the median
+// over the iterations of copy time / projection time. The result is checked against a sort before anything is timed.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <numeric>
+#include <vector>
+
+#include "nxm/core/projection.h"
+#include "nxm/core/rng.h"
+
+namespace {
+
+using nxm::MatrixView;
+using nxm::Pattern;
+
+constexpr int64_t kSide = 4096;  // 64 MiB in and 64 MiB out: more than the caches hold
+
+const std::vector<float>& weights() {
+  static const std::vector<float> values = [] {
+    std::vector<float> w(kSide * kSide);
+    nxm::Rng rng(1, "core_bench");
+    for (float& x : w) x = static_cast<float>(rng.uniform() - 0.5);
+    return w;
+  }();
+  return values;
+}
+
+/// Is `out` the projection of `w`, with share 1?
+bool is_projection(const std::vector<float>& w, const std::vector<float>& out, const Pattern& pattern) {
+  std::vector<size_t> order(static_cast<size_t>(pattern.of));
+  for (size_t group = 0; group < w.size(); group += order.size()) {
+    std::iota(order.begin(), order.end(), group);
+    std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return std::abs(w[a]) > std::abs(w[b]); });
+    for (size_t rank = 0; rank < order.size(); ++rank) {
+      const size_t i = order[rank];
+      if (out[i] != (rank < static_cast<size_t>(pattern.keep) ? w[i] : 0.0F)) return false;
+    }
+  }
+  return true;
+}
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
+  return values[values.size() / 2];
+}
+
+/// Arguments: keep, of, share, threads, with a mask or not.
+void projection(benchmark::State& state) {
+  const Pattern pattern{static_cast<int>(state.range(0)), static_cast<int>(state.range(1)),
+                        static_cast<int>(state.range(2))};
+  nxm::ThreadPool pool(static_cast<int>(state.range(3)));
+  std::vector<float> out(weights().size());
+  std::vector<uint8_t> mask(state.range(4) != 0 ? out.size() : 0);
+  const MatrixView<const float> w{weights().data(), kSide, kSide};
+  const auto project = [&] {
+    nxm::project(w, pattern, {out.data(), kSide, kSide}, {mask.empty() ? nullptr : mask.data(), kSide, kSide}, "bench",
+                 &pool);
+  };
+  const auto copy = [&] {
+    pool.parallel_for(w.size(), 1, [&](int64_t begin, int64_t end) {
+      std::memcpy(out.data() + begin, w.data + begin, static_cast<size_t>(end - begin) * sizeof(float));
+    });
+  };
+  project();
+  if (pattern.share == 1 && !is_projection(weights(), out, pattern)) return state.SkipWithError("wrong result");
+
+  std::vector<double> ratios, copies;
+  for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    copy();
+    const auto copied = std::chrono::steady_clock::now();
+    project();
+    const std::chrono::duration<double> projecting = std::chrono::steady_clock::now() - copied;
+    const std::chrono::duration<double> copying = copied - start;
+    state.SetIterationTime(projecting.count());
+    ratios.push_back(copying / projecting);
+    copies.push_back(copying.count());
+  }
+  const double bytes = 2.0 * sizeof(float) * static_cast<double>(w.size());  // read and written, the mask not counted
+  state.SetBytesProcessed(static_cast<int64_t>(bytes) * state.iterations());
+  state.counters["copy_GB/s"] = bytes / median(copies) * 1e-9;
+  state.counters["of_copy"] = median(ratios);
+}
+
+BENCHMARK(projection)
+    ->ArgNames({"keep", "of", "share", "threads", "mask"})
+    ->ArgsProduct({{2}, {4}, {1}, {1, 2}, {0, 1}})
+    ->ArgsProduct({{4}, {8}, {1}, {1, 2}, {0, 1}})
+    ->ArgsProduct({{8}, {16}, {1}, {1}, {0}})
+    ->ArgsProduct({{16}, {32}, {1}, {1}, {0}})
+    ->ArgsProduct({{2}, {4}, {2}, {1}, {0}})
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+}  // namespace
+
+BENCHMARK_MAIN();
