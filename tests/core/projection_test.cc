@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "nxm/core/error.h"
+#include "nxm/core/projection_loops.h"
 #include "nxm/core/rng.h"
 
 namespace nxm {
@@ -144,6 +145,28 @@ TEST(Projection, DoesNotDependOnThreads) {
       const Projected got = project(w, p, &pool);
       EXPECT_EQ(got.mask, alone.mask) << text;
       EXPECT_EQ(got.out.data, alone.out.data) << text;
+    }
+  }
+}
+
+TEST(Projection, EveryVariantThatTheMachineRunsGivesTheSame) {
+  Rng rng(7, "projection variants");
+  ASSERT_EQ(projection_variants().back().name, "plain");
+  for (const char* text : {"1:2", "2:4", "4:8", "7:16", "3:7", "16:32", "2:4x4"}) {
+    const Pattern p = Pattern::parse(text);
+    for (const bool ties : {false, true}) {
+      Matrix w = random_matrix(12, p.of * 83, ties, rng);
+      const Projected best = project(w, p);
+      for (const ProjectionVariant& variant : projection_variants()) {
+        Projected got{{w.rows, w.cols}, std::vector<uint8_t>(w.data.size(), 7)};
+        const ProjectionJob job{w.view(), p, got.out.view(), {got.mask.data(), w.rows, w.cols}, "layer"};
+        variant.project(job, 0, w.rows / p.share);
+        EXPECT_EQ(got.mask, best.mask) << text << ' ' << variant.name;
+        EXPECT_EQ(got.out.data, best.out.data) << text << ' ' << variant.name;
+        w.data[w.data.size() - 2] = std::nanf("");
+        EXPECT_THROW(variant.project(job, 0, w.rows / p.share), Error) << text << ' ' << variant.name;
+        w = best.out;  // whose projection is itself
+      }
     }
   }
 }
