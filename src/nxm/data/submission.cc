@@ -33,7 +33,7 @@ std::filesystem::path submission_path(const Task& task, std::string_view split, 
 
 std::filesystem::path write_submission(const Task& task, std::string_view split, std::span<const float> predictions,
                                        const std::filesystem::path& folder) {
-  const auto path = submission_path(task, split, folder);
+  auto path = submission_path(task, split, folder);
   std::string text = "index\tprediction\n";
   for (size_t i = 0; i < predictions.size(); ++i) {
     text += fmt::format("{}\t{}\n", i, prediction_text(task, predictions[i]));

@@ -123,8 +123,8 @@ double spearman(Values predicted, Values truth) {
 }
 
 std::vector<std::string_view> metric_names() {
-  std::vector<std::string_view> names;
-  for (const Metric& metric : kMetrics) names.push_back(metric.name);
+  std::vector<std::string_view> names(kMetrics.size());
+  std::ranges::transform(kMetrics, names.begin(), &Metric::name);
   return names;
 }
 
