@@ -54,8 +54,10 @@ def test_help_ends_with_an_example_whose_flags_exist(words):
     nxm = re.search(r"\bnxm (.*)", command)
     if nxm and words:
         assert nxm[1].split()[: len(words)] == words
+        deepest = words + [word for word in nxm[1].split()[len(words):][:1] if word in subverbs(words[0])]
+        flags = run(*deepest, "--help").stdout.split("Example")[0]
         for flag in re.findall(r"(?<!\S)--[a-z-]+", nxm[1]):
-            assert flag in result.stdout.split("Example")[0], f"{flag} is not a flag of {words}"
+            assert flag in flags, f"{flag} is not a flag of {deepest}"
 
 
 def test_version():
@@ -70,10 +72,12 @@ def test_version():
     ([], "a verb is missing"),
     (["inspct"], "unknown verb 'inspct' (did you mean 'inspect'?)"),
     (["FETCH"], "did you mean 'fetch'?"),
+    (["zzzzzzzz"], "unknown verb 'zzzzzzzz'\n"),
     (["--versoin"], "unknown flag '--versoin' (did you mean '--version'?)"),
     (["info", "--jsn"], "unknown flag '--jsn' (did you mean '--json'?)"),
     (["inspect", "--patern", "2:4"], "unknown flag '--patern' (did you mean '--pattern'?)"),
     (["inspect", "--patern=2:4", "DIR"], "did you mean '--pattern'?"),
+    (["inspect", "--qqqqqqqqqq"], "unknown flag '--qqqqqqqqqq'\n"),
     (["inspect", "a", "b"], "unknown argument 'b'"),
     (["inspect"], "DIR is required"),
     (["inspect", "DIR", "--pattern"], "--pattern"),
@@ -101,6 +105,15 @@ def test_closed_pipe_ends_quietly():
     result = subprocess.run([NXM, "info"], stdout=write, stderr=subprocess.PIPE, timeout=60)
     os.close(write)
     assert result.returncode == 141 and result.stderr == b""
+
+
+def test_closed_stderr_changes_no_exit_code():
+    read, write = os.pipe()
+    os.close(read)
+    results = [subprocess.run([NXM, *args], stdout=subprocess.PIPE, stderr=write, timeout=60)
+               for args in (["no-such-verb"], ["inspect", "/no/such/folder"])]
+    os.close(write)
+    assert [result.returncode for result in results] == [2, 1]
 
 
 def test_full_disk_is_told():

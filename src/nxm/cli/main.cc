@@ -69,9 +69,10 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
   return fmt::format("unknown {} '{}'{}", kind, unknown[0], nearest_name(*verb, unknown[0]));
 }
 
-int report(int code, std::string_view message) {
+// Must not throw, even if nobody reads stderr any more.
+int report(int code, const std::string& message) {
   std::fflush(stdout);
-  fmt::print(stderr, "nxm: {}\n", message);
+  std::fputs(("nxm: " + message + "\n").c_str(), stderr);
   return code;
 }
 
@@ -124,5 +125,9 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a write to a closed pipe fails instead, and run() ends quietly
   std::signal(SIGXFSZ, SIG_IGN);  // so does one beyond the limit on a file's size
-  return nxm::cli::run(argc, argv);
+  try {
+    return nxm::cli::run(argc, argv);
+  } catch (...) {  // no memory left even to say what happened
+    return nxm::cli::kBug;
+  }
 }

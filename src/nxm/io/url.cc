@@ -16,7 +16,7 @@ using Url = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 std::string part(const Url& url, CURLUPart which, unsigned flags = 0) {
   char* text = nullptr;
   if (curl_url_get(url.get(), which, &text, flags) != CURLUE_OK) return "";
-  const std::string copy(text);
+  std::string copy(text);
   curl_free(text);
   return copy;
 }
