@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "nxm/io/atomic_file.h"
+#include "nxm/metrics/metrics.h"
 #include "nxm/recipe/keys.h"
 #include "recipe/support.h"
 
@@ -56,6 +57,11 @@ TEST(Guide, InitWritesEveryKeyThatHasAnEffectAndReadsBack) {
 }
 
 TEST(Guide, DocsHaveTheTablesOfTheKeys) { expect_has(read_file(kRoot / "docs" / "recipes.md"), key_reference()); }
+
+TEST(Guide, MetricsAreThoseThatThereAre) {
+  const auto keys = task_keys();
+  EXPECT_EQ(std::ranges::find(keys, "metrics", &Key<TaskSpec>::name)->choices(), metric_names());
+}
 
 TEST(Guide, HuggingFaceSpellingsLeadToOurKeys) {
   const struct {

@@ -92,7 +92,7 @@ TEST(TaskSpec, SaysWhatIsMissingOrDoesNotFit) {
       {kTwo + "class_weights = [1]\n", "one for each of the 2 labels, got 1"},
       {kTwo + "class_weights = [1, 0]\n", "above 0"},
       {kTwo + "class_weights = [1, inf]\n", "got inf"},
-      {kTwo + "metrics = ['f2']\n", "did you mean 'f1'?"},
+      {kTwo + "metrics = ['acuracy']\n", "did you mean 'accuracy'?"},
       {kTwo + "metrics = ['pearson']\n", "does not measure a classification"},
       {"name = 'stsb'\nmetrics = ['accuracy']\n", "does not measure a regression"},
       {"name = 'stsb'\nclass_weights = [1]\n", "a regression has no classes"},

@@ -172,8 +172,9 @@ std::vector<std::string> recipe_differences(const Recipe& before, const Recipe& 
   std::map<std::string, std::string> keys = a;
   keys.insert(b.begin(), b.end());
   std::vector<std::string> differences;
-  for (const auto& [key, value] : keys) {
-    const auto text = [&](const auto& map) { return map.contains(key) ? map.at(key) : std::string("(none)"); };
+  for (const auto& entry : keys) {
+    const std::string& key = entry.first;
+    const auto text = [&key](const auto& map) { return map.contains(key) ? map.at(key) : std::string("(none)"); };
     if (text(a) != text(b)) differences.push_back(fmt::format("{}: {} -> {}", key, text(a), text(b)));
   }
   return differences;

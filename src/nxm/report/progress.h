@@ -25,8 +25,9 @@ class Progress {
   /// `title` "admm 2/4", `total` steps.
   Progress(std::string title, int64_t total, Style style);
   ~Progress();
-  /// `done` steps so far, tokens processed since the start, the current loss. Redraws at most 10 times a second (bar) or
-  /// writes a line at most every 10 s and at the end (lines). First rate after the second call: the start does not count.
+  /// `done` steps so far, tokens processed since the start, the current loss. Redraws at most 10 times a second (bar)
+  /// or writes a line at most every 10 s and at the end (lines). First rate after the second call: the start does not
+  /// count.
   void update(int64_t done, int64_t tokens, double loss);
   /// Text above the bar (an evaluation's result, a warning).
   void note(std::string_view line);
@@ -39,6 +40,7 @@ class Progress {
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point drawn_;
   int64_t first_done_ = 0;
+  int64_t first_tokens_ = 0;
   bool shown_ = false;
   bool finished_ = false;
 };

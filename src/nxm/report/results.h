@@ -25,14 +25,19 @@ struct StageResult {
   int64_t bytes = 0;  ///< of the stage's weight file
 };
 
+/// All fields; reads back through stage_result_from_json.
 OrderedJson to_json(const StageResult& result);
 StageResult stage_result_from_json(const Json& value, const std::string& where);
 
 /// {"stages":[…],"model":…}: what `nxm finetune --json` prints.
 OrderedJson run_json(const std::vector<StageResult>& stages, const std::string& model);
-/// Keys of transformers' run_glue.py (eval_accuracy, eval_samples, train_runtime, …), plus "stages".
+/// The metric's name in Hugging Face's evaluate: "matthews_correlation", "spearmanr"; the others are the same.
+std::string hugging_face_name(const std::string& metric);
+/// Keys of transformers' run_glue.py (eval_accuracy, eval_combined_score, eval_samples, train_runtime, …), plus
+/// "stages".
 OrderedJson all_results_json(const std::vector<StageResult>& stages, int64_t train_rows, int64_t dev_rows);
-/// README.md of the model directory: YAML front matter with model-index, a table of stages, how to use it.
+/// README.md of the model directory: YAML front matter with model-index, a table of stages, how to use it. A base model
+/// that is a folder gets no place in the metadata: nobody else has that folder.
 std::string model_card(const std::string& model_name, const std::string& base_model, const std::string& task,
                        const std::vector<StageResult>& stages, const std::string& recipe_toml);
 

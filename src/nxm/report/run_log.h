@@ -19,7 +19,7 @@ class RunLog {
   RunLog(const RunLog&) = delete;
   RunLog& operator=(const RunLog&) = delete;
 
-  void write(const OrderedJson& line);  ///< floats are written so that they read back exactly
+  void write(const OrderedJson& line);  ///< as json_text() has it: floats read back exactly
   void sync();                          ///< fsync
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
 
