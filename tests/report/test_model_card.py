@@ -52,7 +52,7 @@ def test_metrics_have_hugging_faces_names():
     assert [(r.metric_type, r.metric_value) for r in found.data.eval_results] == [("matthews_correlation", -0.1)]
 
 
-@pytest.mark.parametrize("base", ["/home/me/secret/my-bert", "my-bert", "./me/my-bert"])
+@pytest.mark.parametrize("base", ["/secret/my-bert", "my-bert", "./me/my-bert"])
 def test_a_local_base_model_is_not_a_hub_name(base):
     text = run("card", "x", base, "mrpc", stages=[stage()])
     assert "secret" not in text and "`my-bert`" in text
