@@ -46,9 +46,9 @@ constexpr auto kEveryKey = [](Use) { return true; };
 
 // [model] or [task]; an empty table if it is missing.
 const toml::table& section_of(const toml::table& root, std::string_view section) {
-  static const toml::table kEmpty;
+  static const toml::table empty;
   const toml::node* node = root.get(section);
-  if (node == nullptr) return kEmpty;
+  if (node == nullptr) return empty;
   if (!node->is_table())
     fail_usage(place(node->source()), "'{0}' is a section: write [{0}] and its keys below", section);
   return *node->as_table();

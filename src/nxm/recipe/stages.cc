@@ -29,6 +29,7 @@ void check_from(const StageDraft& draft, const std::vector<StageSpec>& above, co
     fail_usage(draft.where, "stage '{}' starts from '{}', which is not above it; move it down", draft.spec.name, from);
   }
   std::vector<std::string_view> names;
+  names.reserve(above.size());
   for (const StageSpec& stage : above) names.push_back(stage.name);
   fail_usage(draft.where, "stage '{}' starts from '{}', and no stage has that name{}; above it: {}", draft.spec.name,
              from, did_you_mean(from, names), names.empty() ? "none" : quoted_list(names));
