@@ -10,9 +10,11 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "nxm/core/projection.h"
+#include "nxm/core/projection_loops.h"
 #include "nxm/core/rng.h"
 
 namespace {
@@ -46,9 +48,10 @@ bool is_projection(const std::vector<float>& w, const std::vector<float>& out, c
   return true;
 }
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<ptrdiff_t>(values.size() / 2), values.end());
-  return values[values.size() / 2];
+double quantile(std::vector<double> values, double share) {
+  const auto place = values.begin() + static_cast<ptrdiff_t>(share * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), place, values.end());
+  return *place;
 }
 
 /// Arguments: keep, of, share, threads, with a mask or not.
@@ -85,8 +88,10 @@ void projection(benchmark::State& state) {
   }
   const double bytes = 2.0 * sizeof(float) * static_cast<double>(w.size());  // read and written, the mask not counted
   state.SetBytesProcessed(static_cast<int64_t>(bytes) * state.iterations());
-  state.counters["copy_GB/s"] = bytes / median(copies) * 1e-9;
-  state.counters["of_copy"] = median(ratios);
+  state.counters["copy_GB/s"] = bytes / quantile(copies, 0.5) * 1e-9;
+  state.counters["of_copy"] = quantile(ratios, 0.5);
+  state.counters["of_copy_p10"] = quantile(ratios, 0.1);
+  state.counters["of_copy_p90"] = quantile(ratios, 0.9);
 }
 
 BENCHMARK(projection)
@@ -99,6 +104,30 @@ BENCHMARK(projection)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);
 
+/// Every variant of the loops on a matrix that stays in the second-level cache: what the arithmetic alone allows.
+void variant_in_cache(benchmark::State& state, const nxm::ProjectionVariant& variant, const Pattern& pattern) {
+  constexpr int64_t kRows = 16;
+  constexpr int64_t kCols = 1024;
+  std::vector<float> out(kRows * kCols);
+  const nxm::ProjectionJob job{{weights().data(), kRows, kCols}, pattern, {out.data(), kRows, kCols}, {}, "bench"};
+  variant.project(job, 0, kRows);
+  const std::vector<float> w(weights().begin(), weights().begin() + kRows * kCols);
+  if (!is_projection(w, out, pattern)) return state.SkipWithError("wrong result");
+  for (auto _ : state) variant.project(job, 0, kRows);
+  state.SetBytesProcessed(2 * static_cast<int64_t>(sizeof(float)) * kRows * kCols * state.iterations());
+}
+
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  for (const nxm::ProjectionVariant& variant : nxm::projection_variants()) {
+    for (const char* text : {"1:2", "2:4", "4:8", "8:16", "16:32"}) {
+      const std::string name = "variant_in_cache/" + std::string(variant.name) + "/" + text;
+      benchmark::RegisterBenchmark(name.c_str(), variant_in_cache, variant, Pattern::parse(text));
+    }
+  }
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  return 0;
+}

@@ -122,7 +122,7 @@ TEST(Projection, IdempotentInPlaceAndValid) {
   for (const char* text : {"1:2", "2:4", "4:8", "1:4", "3:4", "8:16", "5:7", "32:64", "2:4x2", "4:8x4", "3:5x3"}) {
     const Pattern p = Pattern::parse(text);
     for (const bool ties : {false, true}) {
-      Matrix w = random_matrix(12, p.of * 37, ties, rng);
+      Matrix w = random_matrix(12, int64_t{37} * p.of, ties, rng);
       const Projected once = project(w, p);
       Matrix out = once.out;
       EXPECT_EQ(project(out, p).out.data, once.out.data) << text;
@@ -138,7 +138,7 @@ TEST(Projection, DoesNotDependOnThreads) {
   Rng rng(4, "projection threads");
   for (const char* text : {"2:4", "4:8", "3:7", "2:4x4"}) {
     const Pattern p = Pattern::parse(text);
-    Matrix w = random_matrix(212, p.of * 83, true, rng);
+    Matrix w = random_matrix(212, int64_t{83} * p.of, true, rng);
     const Projected alone = project(w, p);
     for (const int threads : {1, 2, 3, 8}) {
       ThreadPool pool(threads);
@@ -155,7 +155,7 @@ TEST(Projection, EveryVariantThatTheMachineRunsGivesTheSame) {
   for (const char* text : {"1:2", "2:4", "4:8", "7:16", "3:7", "16:32", "2:4x4"}) {
     const Pattern p = Pattern::parse(text);
     for (const bool ties : {false, true}) {
-      Matrix w = random_matrix(12, p.of * 83, ties, rng);
+      Matrix w = random_matrix(12, int64_t{83} * p.of, ties, rng);
       const Projected best = project(w, p);
       for (const ProjectionVariant& variant : projection_variants()) {
         Projected got{{w.rows, w.cols}, std::vector<uint8_t>(w.data.size(), 7)};
@@ -197,7 +197,7 @@ TEST(Projection, NanNamesLayerRowAndFirstColumnWhateverTheThreads) {
   for (const char* text : {"2:4", "8:16", "3:7", "2:4x2"}) {
     const Pattern p = Pattern::parse(text);
     for (int round = 0; round < 20; ++round) {
-      Matrix w = random_matrix(240, p.of * 30, true, rng);
+      Matrix w = random_matrix(240, int64_t{30} * p.of, true, rng);
       const size_t first = rng.below(w.data.size());
       for (size_t i = first; i < w.data.size(); i += 1 + rng.below(1000)) {
         w.data[i] = rng.below(2) == 0 ? std::nanf("") : -std::nanf("7");
@@ -224,7 +224,7 @@ TEST(Projection, ChooseMaskIsTheMaskOfProject) {
   Rng rng(6, "projection scores");
   for (const char* text : {"2:4", "5:9", "2:4x2"}) {
     const Pattern p = Pattern::parse(text);
-    Matrix w = random_matrix(8, p.of * 50, true, rng);
+    Matrix w = random_matrix(8, int64_t{50} * p.of, true, rng);
     std::vector<uint8_t> mask(w.data.size(), 7);
     choose_mask(w.view(), p, {mask.data(), w.rows, w.cols}, "layer");
     EXPECT_EQ(mask, project(w, p).mask) << text;

@@ -38,8 +38,8 @@ TEST(Rng, IsTheSameOnEveryMachine) {
 
 TEST(Rng, TheCounterIsTheWholeState) {
   Rng rng(7, "state");
-  std::vector<uint64_t> drawn;
-  for (int i = 0; i < 100; ++i) drawn.push_back(rng.next());
+  std::vector<uint64_t> drawn(100);
+  for (uint64_t& draw : drawn) draw = rng.next();
   EXPECT_EQ(rng.counter(), 100U);
   for (uint64_t from : {0U, 1U, 57U, 99U}) {
     Rng again(7, "state");

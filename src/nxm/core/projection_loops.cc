@@ -47,7 +47,7 @@ template <int kOf>
   }
   for (int group = 0; group < kTile; group += kOf) {
     for (int i = 0; i < kOf; ++i) {
-      const int32_t* t = twice + 2 * group;
+      const int32_t* t = &twice[int64_t{2} * group];
       const int rank = [&]<int... kStep>(std::integer_sequence<int, kStep...>) {
         return ((t[i + kStep + 1] > t[i]) + ...);
       }
@@ -115,10 +115,10 @@ constexpr bool has_tiles(const Pattern& p) {
 
 /// Is sums[i] among the `keep` largest of its group (ties to the lowest index)? Ranks as project_tile does.
 [[gnu::always_inline]] inline void choose(const double* sums, int of, int keep, uint8_t* kept) {
-  std::array<int64_t, 2 * kMaxOf> twice;
+  int64_t twice[2 * kMaxOf];
   for (int i = 0; i < of; ++i) twice[i] = std::bit_cast<int64_t>(sums[i]);
   for (int i = 0; i < of; ++i) twice[of + i] = twice[i] + 1;
-  std::array<int64_t, kMaxOf> rank;
+  int64_t rank[kMaxOf];
   for (int i = 0; i < of; ++i) rank[i] = 0;
   for (int k = 1; k < of; ++k) {
     for (int i = 0; i < of; ++i) rank[i] += twice[i + k] > twice[i];
