@@ -83,7 +83,7 @@ void add_data(CLI::App& app) {
       "Example:\n  nxm data check --task mrpc --data glue --model models/MiniLM-L6");
   verb->callback([flags] {
     const TaskChoice choice = choose_task(flags->task, flags->model, "data check");
-    const auto max_length = static_cast<size_t>(choice.max_length);
+    const auto max_length = static_cast<size_t>(choice.max_length > 0 ? choice.max_length : kUsualLength);
     const auto checks = check_data(choice.task, choice.data, Tokenizer::load(choice.model), max_length);
     const auto lines = warnings(checks, max_length);
     if (flags->json) {

@@ -51,9 +51,9 @@ void eval(const EvalFlags& flags) {
         flags.split, task.name);
   }
   const Classifier model = Classifier::load(choice.model, flags.run.device, flags.run.precision, flags.run.threads);
-  check_length(model.config(), choice.max_length);
+  const auto max_length = static_cast<size_t>(length_for(model.config(), choice.max_length));
   ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
-  const Dataset data = tokenize(examples, Tokenizer::load(choice.model), static_cast<size_t>(choice.max_length), &pool);
+  const Dataset data = tokenize(examples, Tokenizer::load(choice.model), max_length, &pool);
   const std::vector<float> predictions = predict(model, task, data, flags.run.batch, choice.model.string());
 
   OrderedJson json{{"task", task.name},

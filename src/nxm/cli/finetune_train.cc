@@ -30,7 +30,7 @@ void on_signal(int signal) {
 FinetuneResult run_recipe(const Recipe& recipe, const std::filesystem::path& out, FinetuneOptions options) {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
-  options.stop = &stop_signal;
+  options.go_on = [](int64_t, int64_t) { return stop_signal.load() == 0; };
   options.progress = Progress::detect();
   options.say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
   FinetuneResult result = finetune(recipe, out, options);

@@ -36,6 +36,7 @@ constexpr void (*kVerbs[])(CLI::App&) = {
     add_inspect,   //
     add_info,      //
     add_init,      //
+    add_demo,      //
 };
 
 // The innermost verb that was named: `check` of `nxm data check`.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/cli/options.h"
 
+#include <algorithm>
+
 #include "nxm/core/error.h"
 #include "nxm/io/hub.h"
 #include "nxm/recipe/recipe.h"
@@ -47,7 +49,6 @@ TaskChoice choose_task(const TaskOptions& task, const ModelOptions& model, const
     choice.data = task.data;
   }
   if (name.empty()) fail_usage(verb, "which model? Give --model FOLDER");
-  choice.max_length = length_or_usual(choice.max_length);
   choice.model = model_folder(name);
   return choice;
 }
@@ -56,11 +57,12 @@ std::filesystem::path model_folder(const std::string& model) {
   return resolve_model(model, HubOptions::from_environment());
 }
 
-void check_length(const ModelConfig& config, int64_t max_length) {
-  if (max_length > config.max_position_embeddings) {
-    fail_usage("--max-length", "{} tokens are more than the model's {} positions", max_length,
+int64_t length_for(const ModelConfig& config, int64_t given) {
+  if (given > config.max_position_embeddings) {
+    fail_usage("max_length", "{} tokens are more than the model's {} positions; choose a smaller --max-length", given,
                config.max_position_embeddings);
   }
+  return given > 0 ? given : std::min(kUsualLength, config.max_position_embeddings);
 }
 
 }  // namespace nxm::cli

@@ -38,7 +38,7 @@ struct TaskChoice {
   Task task;
   std::filesystem::path data;
   std::filesystem::path model;
-  int64_t max_length = 0;
+  int64_t max_length = 0;  ///< 0: not given
 };
 
 /// Throws UsageError unless the task is named in one of the two ways.
@@ -47,11 +47,9 @@ TaskChoice choose_task(const TaskOptions& task, const ModelOptions& model, const
 /// The folder of --model, fetched if it names a model of the hub.
 std::filesystem::path model_folder(const std::string& model);
 
-/// Throws UsageError if the model has fewer positions than `max_length`.
-void check_length(const ModelConfig& config, int64_t max_length);
-
-/// `given`, or kUsualLength where that is 0.
+/// Tokens an example is cut to: `given`, or for 0 the usual 128 or the model's positions if those are fewer. Throws
+/// UsageError if `given` is more than the positions.
+int64_t length_for(const ModelConfig& config, int64_t given);
 inline constexpr int64_t kUsualLength = 128;  // GLUE's usual cut, and a stage's default
-inline int64_t length_or_usual(int64_t given) { return given > 0 ? given : kUsualLength; }
 
 }  // namespace nxm::cli

@@ -68,8 +68,7 @@ void predict(const PredictFlags& flags) {
     input = file.get();
   }
   const Classifier model = Classifier::load(folder, flags.run.device, flags.run.precision, flags.run.threads);
-  const int64_t max_length = length_or_usual(flags.model.max_length);
-  check_length(model.config(), max_length);
+  const auto max_length = static_cast<size_t>(length_for(model.config(), flags.model.max_length));
   const Tokenizer tokenizer = Tokenizer::load(folder);
   ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
 
@@ -77,7 +76,7 @@ void predict(const PredictFlags& flags) {
   const auto outputs = static_cast<size_t>(model.outputs());
   Requests requests(input, flags.input == "-" ? "stdin" : flags.input, flags.pair);
   for (Chunk chunk; read_chunk(requests, lines, chunk);) {
-    const Dataset data = tokenize(chunk.examples, tokenizer, static_cast<size_t>(max_length), &pool);
+    const Dataset data = tokenize(chunk.examples, tokenizer, max_length, &pool);
     const std::vector<float> logits = model.logits(data, flags.run.batch);
     for (size_t i = 0; i < chunk.places.size(); ++i) {
       const auto row = std::span(logits).subspan(i * outputs, outputs);

@@ -15,8 +15,8 @@ namespace {
 
 /// What Pattern allows.
 constexpr int kMaxOf = 64;
-/// Weights of a tile: its buffers of 1 to 2 KiB each stay in the first-level cache.
-constexpr int kTile = 256;
+/// Weights of a tile. Of 64 to 512 (bench/notes/projection.md) the size that overlaps best with the memory.
+constexpr int kTile = 128;
 
 [[noreturn, gnu::noinline]] void fail_nan(const ProjectionJob& job, int64_t i) {
   fail("projection",

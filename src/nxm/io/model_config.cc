@@ -171,7 +171,7 @@ std::string ModelConfig::to_json() const {
   json["hidden_act"] = hidden_act;
   json["pad_token_id"] = pad_token_id < 0 ? Json() : Json(pad_token_id);
   json["classifier_dropout"] = classifier_dropout < 0 ? Json() : Json(classifier_dropout);
-  json["architectures"] = Json::array({kArchitecture});
+  if (!labels.empty()) json["architectures"] = Json::array({kArchitecture});  // without labels it stays an encoder
   json["dtype"] = "float32";
   for (size_t i = 0; i < labels.size(); ++i) {
     json["id2label"][fmt::to_string(i)] = labels[i];

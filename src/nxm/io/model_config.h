@@ -39,8 +39,9 @@ struct ModelConfig {
   /// hidden_act, problem_type or dtype, a decoder, relative positions, id2label that is not 0…n-1 or that label2id
   /// contradicts.
   static ModelConfig parse(std::string_view text, std::string_view where);
-  /// HF's keys, with architectures ["BertForSequenceClassification"], id2label, label2id, problem_type,
-  /// finetuning_task, dtype "float32"; loads in transformers without a warning. `extra` fills in the rest.
+  /// HF's keys, with id2label, label2id, problem_type, finetuning_task, dtype "float32" and, if there are labels,
+  /// architectures ["BertForSequenceClassification"]; loads in transformers without a warning. `extra` fills in the
+  /// rest. parse() of it gives the same config.
   [[nodiscard]] std::string to_json() const;
 };
 

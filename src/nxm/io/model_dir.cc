@@ -122,7 +122,7 @@ std::vector<SafetensorsFile> open_weights(const fs::path& folder) {
   std::error_code error;
   fail(folder.string(), "neither {} nor {} in this folder.{}", kWeights, kIndex,
        fs::exists(folder / pickle, error) ? " nxm does not read pytorch_model.bin; convert it to safetensors"
-                                   : " Fetch the model again");
+                                          : " Fetch the model again");
 }
 
 /// As BertForSequenceClassification of today's transformers calls it.

@@ -119,7 +119,8 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
   enum Field : unsigned { kDtype, kShape, kOffsets };
   static constexpr std::array<std::string_view, 3> kFields = {"dtype", "shape", "data_offsets"};
   static constexpr size_t kShown = 40;
-  static constexpr size_t kTensorCost = 160, kMetadataCost = 128;  // a map's node as malloc rounds it
+  // A map's node as malloc rounds it; for a tensor also one in the table that model_dir makes of them.
+  static constexpr size_t kTensorCost = 224, kMetadataCost = 128;
 
   bool top_key(std::string& text) {
     name_ = std::move(text);
@@ -127,7 +128,7 @@ class HeaderReader final : public nlohmann::json_sax<Json> {
       if (std::exchange(metadata_seen_, true)) fail(where_, "'__metadata__' stands twice. {}", kFetchAgain);
       return true;
     }
-    budget_.spend(kTensorCost + memory_of(name_));
+    budget_.spend(kTensorCost + 2 * memory_of(name_));
     const auto [place, fresh] = header_.tensors.try_emplace(name_);
     if (!fresh) fail(where_, "tensor {} stands twice. {}", shown_name(name_), kFetchAgain);
     tensor_ = &place->second;

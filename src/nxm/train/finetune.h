@@ -2,7 +2,7 @@
 #pragma once
 // A run: a recipe's stages one after another, from a model directory to model directories. No torch type here.
 
-#include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -20,7 +20,8 @@ struct FinetuneOptions {
   bool force = false;   ///< replace the run that is in the folder
   Progress::Style progress = Progress::Style::kSilent;
   std::function<void(std::string_view)> say;  ///< a line for the user; may be empty
-  const std::atomic<int>* stop = nullptr;     ///< non-zero: finish the step, save, return
+  std::function<bool(int64_t stage, int64_t step)>
+      go_on;  ///< asked after each step; false: save and return. May be empty
 };
 
 struct FinetuneResult {

@@ -72,7 +72,7 @@ class StageLoop {
       const bool epoch_end = place + 1 == context_.steps_per_epoch;
       if (epoch_end && step != context_.steps) judge_epoch(epoch + 1, progress);
       state_.seconds += seconds_since(start);
-      const bool stop = run_.options.stop != nullptr && run_.options.stop->load() != 0;
+      const bool stop = run_.options.go_on && !run_.options.go_on(state_.stage, step);
       const int64_t every = run_.recipe.checkpoint_every;
       if (stop || (every > 0 ? step % every == 0 : epoch_end && step != context_.steps)) save();
       if (stop) return false;
@@ -131,12 +131,9 @@ class StageLoop {
     AdamW::StepSize size = method_->pull(context_, step);
     size.lr = spec_.lr * linear_schedule(step - 1, context_.steps, warmup_);
     try {
-      if (!std::isfinite(value)) {
-        check_finite(run_.model.parameters(), "weights");
-        fail("loss", "the task's loss is {} although all weights are finite", value);
-      }
       torch::autograd::backward({loss}, {});
-      report = optimizer_.step(size);
+      report = optimizer_.step(size);  // refuses gradients that are not finite, and names the first
+      if (!std::isfinite(value)) fail("loss", "the task's loss is not finite, although all gradients are");
     } catch (const Error& error) {
       fail(fmt::format("stage '{}', step {}", spec_.name, step),
            "{} (task {}, loss {}). Nothing was saved from this step; newest checkpoint: {}. Try a lower lr or clip",

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/cli/verbs.h"
+#include "nxm/core/error.h"
+
+namespace nxm::cli {
+
+void add_demo(CLI::App& app) {
+  CLI::App* verb = app.add_subcommand("demo", "MiniLM on film reviews (not in this build: it has no training)");
+  verb->allow_extras();
+  verb->callback([] { fail_usage("demo", "this nxm was built without training; build it with -DNXM_BUILD_TRAIN=ON"); });
+  verb->footer("Example:\n  cmake --preset release -DNXM_BUILD_TRAIN=ON && cmake --build --preset release\n");
+}
+
+}  // namespace nxm::cli

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole runs of a tiny model: results that hold their pattern on disk, resuming to the same bytes, and what must be
+// refused.
+#include "nxm/train/finetune.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "nxm/core/error.h"
+#include "nxm/core/mask.h"
+#include "nxm/io/atomic_file.h"
+#include "nxm/io/model_dir.h"
+#include "nxm/io/safetensors.h"
+#include "nxm/train/checkpoint.h"
+#include "train/tiny_run.h"
+
+namespace nxm {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TempFolder;
+
+class FinetuneTest : public ::testing::Test {
+ protected:
+  void SetUp() override { test::write_tiny_model_and_task(folder.path); }
+
+  Recipe recipe(const std::string& top_level = "", const std::vector<std::string>& set = {}) const {
+    return Recipe::parse(test::tiny_recipe(top_level), folder.path / "recipe.toml", set);
+  }
+  fs::path out(const std::string& name) const { return folder.path / name; }
+
+  TempFolder folder;
+};
+
+// Every file below a run folder that must not depend on when the run was stopped.
+std::map<std::string, std::string> contents(const fs::path& run) {
+  std::map<std::string, std::string> files;
+  for (const auto& entry : fs::recursive_directory_iterator(run)) {
+    const std::string name = fs::relative(entry.path(), run).string();
+    // Times of day and seconds taken are what may differ: TensorBoard, results, the card, checkpoints' state.json.
+    const bool timed = name.starts_with("runs") || name == "all_results.json" || name.ends_with("README.md") ||
+                       name.ends_with("state.json");
+    if (entry.is_regular_file() && !timed) files[name] = sha256_of_file(entry.path());
+  }
+  return files;
+}
+
+TEST_F(FinetuneTest, EverySparseStageHoldsItsPatternOnDisk) {
+  for (const char* pattern : {"2:4", "1:4", "4:8", "2:4x2"}) {
+    const Recipe r =
+        recipe("", {"stage.oneshot.pattern=" + std::string(pattern), "stage.asp.pattern=" + std::string(pattern),
+                    "stage.admm.pattern=" + std::string(pattern), "stage.masked.pattern=" + std::string(pattern)});
+    const FinetuneResult result = finetune(r, out(std::string("run-") + pattern), {});
+    ASSERT_EQ(result.stages.size(), 5U);
+    EXPECT_EQ(result.stages[0].sparsity, 0);
+    for (size_t i = 1; i < 5; ++i) {
+      const ModelDir stage(out(std::string("run-") + pattern) / "stages" / result.stages[i].name);
+      for (const std::string& name : sparsified_names(stage.config())) {
+        const auto shape = stage.info(name).shape;
+        std::vector<float> weight(static_cast<size_t>(shape[0] * shape[1]));
+        stage.read_f32(name, weight);
+        const PatternReport report = check_pattern({weight.data(), shape[0], shape[1]}, Pattern::parse(pattern));
+        EXPECT_TRUE(report.valid()) << result.stages[i].name << " " << name;
+        EXPECT_GT(report.non_zero, 0) << name;
+      }
+      EXPECT_NEAR(result.stages[i].sparsity, 1 - Pattern::parse(pattern).density(), 0.02);
+    }
+    EXPECT_GT(result.stages[0].score, 0.7) << "the tiny task is learnable";
+  }
+}
+
+TEST_F(FinetuneTest, StoppedAnywhereAndResumedGivesTheSameBytes) {
+  for (const char* precision : {"precision = \"fp32\"", "precision = \"bf16\""}) {
+    SCOPED_TRACE(precision);
+    const Recipe r = recipe(precision);
+    const fs::path straight = out("straight"), stopped = out("stopped"), once = out("once");
+    for (const auto& run : {straight, stopped, once}) fs::remove_all(run);
+    finetune(r, straight, {});
+
+    // Stop after every single step.
+    int runs = 0;
+    for (;; ++runs) {
+      ASSERT_LT(runs, 100);
+      FinetuneOptions options;
+      options.resume = runs > 0;
+      options.go_on = [](int64_t, int64_t) { return false; };
+      if (!finetune(r, stopped, options).interrupted) break;
+    }
+    EXPECT_EQ(runs, 48);  // 8 steps an epoch, 6 epochs over the stages that train
+    EXPECT_EQ(contents(straight), contents(stopped));
+
+    // In the middle of ADMM the whole state (moments, Z, U, masks, generator) is alike too.
+    const auto stop_at_admm = [](int64_t stage, int64_t step) { return stage != 3 || step != 7; };
+    finetune(r, once, {.go_on = stop_at_admm});
+    const auto state = load_checkpoint(once);
+    ASSERT_TRUE(state.has_value());
+    EXPECT_EQ(state->stage, 3);
+    EXPECT_EQ(state->step, 7);
+    const fs::path again = out("again");
+    fs::remove_all(again);
+    for (bool resume = false;; resume = true) {
+      FinetuneOptions options;
+      options.resume = resume;
+      int steps = 0;
+      options.go_on = [&](int64_t stage, int64_t step) { return ++steps < 5 && stop_at_admm(stage, step); };
+      finetune(r, again, options);
+      const auto reached = load_checkpoint(again);
+      if (reached->stage == 3 && reached->step == 7) break;
+    }
+    EXPECT_EQ(contents(once), contents(again));
+    std::set<std::string> kinds;
+    for (const auto& entry : state->tensors) kinds.insert(entry.first.substr(0, entry.first.find('.')));
+    EXPECT_EQ(kinds, (std::set<std::string>{"first", "first_mask", "generator", "second", "target", "touched", "u",
+                                            "weight", "z", "z_mask"}));
+  }
+}
+
+TEST_F(FinetuneTest, FinishedRunIsNotRunAgain) {
+  const Recipe r = recipe();
+  const FinetuneResult first = finetune(r, out("run"), {});
+  const FinetuneResult again =
+      finetune(r, out("run"),
+               {.resume = true, .go_on = [](int64_t, int64_t) -> bool { throw std::logic_error("a step was made"); }});
+  ASSERT_EQ(again.stages.size(), first.stages.size());
+  EXPECT_EQ(again.model, first.model);
+  EXPECT_EQ(again.stages.back().metrics, first.stages.back().metrics);
+}
+
+TEST_F(FinetuneTest, BestKeepsTheBestEpoch) {
+  const FinetuneResult result = finetune(recipe("", {"stage.dense.best=true", "stage.dense.epochs=4"}), out("run"), {});
+  double best = 0;
+  const std::string log = read_file(out("run") / "run.jsonl");
+  for (size_t at = 0; at < log.size(); at = log.find('\n', at) + 1) {
+    const Json line = Json::parse(log.substr(at, log.find('\n', at) - at));
+    if (line["kind"] == "score" && line["stage"] == "dense") best = std::max(best, line["score"].get<double>());
+  }
+  EXPECT_EQ(result.stages[0].score, best);
+}
+
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+TEST_F(FinetuneTest, AnotherRunsFolderIsRefusedAndKept) {
+  const Recipe r = recipe();
+  finetune(r, out("run"), {});
+  const auto before = contents(out("run"));
+  EXPECT_NE(message_of([&] { finetune(r, out("run"), {}); }).find("--resume"), std::string::npos);
+  EXPECT_EQ(contents(out("run")), before);
+  const Recipe changed = recipe("", {"stage.admm.lr=2e-3"});
+  const std::string text = message_of([&] { finetune(changed, out("run"), {.resume = true}); });
+  EXPECT_NE(text.find("lr"), std::string::npos) << text;
+  EXPECT_EQ(contents(out("run")), before);
+  fs::create_directories(out("mine"));
+  write_file(out("mine") / "thesis.txt", "years of work");
+  EXPECT_NE(message_of([&] { finetune(r, out("mine"), {.force = true}); }).find("not a run's"), std::string::npos);
+  EXPECT_EQ(read_file(out("mine") / "thesis.txt"), "years of work");
+  EXPECT_NE(message_of([&] { finetune(r, folder.path / "model" / "run", {}); }).find("inside the model"),
+            std::string::npos);
+  EXPECT_NE(message_of([&] { finetune(r, folder.path / "train.tsv", {}); }).find("file"), std::string::npos);
+  finetune(changed, out("run"), {.force = true});
+}
+
+TEST_F(FinetuneTest, NanInTheWeightsStopsBeforeAnythingIsWritten) {
+  const fs::path file = folder.path / "model" / "model.safetensors";
+  std::string bytes = read_file(file);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  std::memcpy(bytes.data() + bytes.size() - 4, &nan, 4);
+  write_file(file, bytes);
+  const std::string text = message_of([&] { finetune(recipe(), out("run"), {}); });
+  EXPECT_NE(text.find("NaN"), std::string::npos) << text;
+}
+
+TEST_F(FinetuneTest, OverflowNamesStepTensorAndCheckpoint) {
+  // Finite weights whose activations overflow.
+  const fs::path file = folder.path / "model" / "model.safetensors";
+  const SafetensorsFile tensors(file);
+  const TensorInfo& info = tensors.info("bert.encoder.layer.1.intermediate.dense.weight");
+  std::string bytes = read_file(file);
+  const size_t data =
+      bytes.size() - static_cast<size_t>(std::ranges::max_element(tensors.tensors(), {}, [](const auto& t) {
+                                           return t.second.end;
+                                         })->second.end);
+  const std::vector<float> huge(static_cast<size_t>(info.elements()), 3e38F);
+  std::memcpy(bytes.data() + data + info.begin, huge.data(), info.bytes());
+  write_file(file, bytes);
+  const std::string text = message_of([&] { finetune(recipe("checkpoint_every = 2"), out("run"), {}); });
+  EXPECT_NE(text.find("step 1"), std::string::npos) << text;
+  EXPECT_NE(text.find("'bert."), std::string::npos) << text;
+  EXPECT_NE(text.find("newest checkpoint: none"), std::string::npos) << text;
+  EXPECT_FALSE(fs::exists(out("run") / "model"));
+  EXPECT_FALSE(fs::exists(out("run") / "checkpoints"));
+}
+
+TEST_F(FinetuneTest, ImpossiblePlansAreRefusedAtOnce) {
+  EXPECT_NE(message_of([&] { finetune(recipe("", {"stage.admm.pattern=3:5"}), out("a"), {}); }).find("bert.encoder"),
+            std::string::npos);
+  EXPECT_NE(
+      message_of([&] { finetune(recipe("", {"stage.dense.max_length=129"}), out("a"), {}); }).find("128 positions"),
+      std::string::npos);
+  EXPECT_FALSE(fs::exists(out("a")));
+  EXPECT_NE(message_of([&] { finetune(recipe("", {"stage.masked.pattern=1:4"}), out("a"), {}); }).find("1:4"),
+            std::string::npos);
+}
+
+TEST_F(FinetuneTest, DamagedCheckpointIsNamed) {
+  FinetuneOptions stop_soon;
+  stop_soon.go_on = [](int64_t, int64_t step) { return step < 3; };
+  finetune(recipe(), out("run"), stop_soon);
+  fs::path tensors;
+  for (const auto& entry : fs::recursive_directory_iterator(out("run") / "checkpoints")) {
+    if (entry.path().filename() == "tensors.safetensors") tensors = entry.path();
+  }
+  std::string bytes = read_file(tensors);
+  bytes[bytes.size() - 1] = static_cast<char>(bytes[bytes.size() - 1] ^ 1);
+  write_file(tensors, bytes);
+  const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
+  EXPECT_NE(text.find("tensors.safetensors"), std::string::npos) << text;
+  EXPECT_NE(text.find("SHA-256"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace nxm
