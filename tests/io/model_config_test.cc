@@ -172,7 +172,7 @@ TEST(ModelConfig, ATaskReplacesTheLastOnes) {
   config.problem_type.clear();
   config.labels.clear();
   written = Json::parse(config.to_json());
-  for (const char* key : {"id2label", "label2id", "problem_type", "finetuning_task"})
+  for (const char* key : {"architectures", "id2label", "label2id", "problem_type", "finetuning_task"})
     EXPECT_FALSE(written.contains(key));
 }
 

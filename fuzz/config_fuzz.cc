@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstddef>
+#include <cstdint>
+
+#include "config_input.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  nxm::read_fuzzed_config({reinterpret_cast<const char*>(data), size});
+  return 0;
+}
