@@ -15,7 +15,7 @@ namespace {
 
 /// What Pattern allows.
 constexpr int kMaxOf = 64;
-/// Weights of a tile. Of 64 to 512 (bench/notes/projection.md) the size that overlaps best with the memory.
+/// Weights of a tile; larger ones overlap worse with the memory (bench/notes/projection.md).
 constexpr int kTile = 128;
 
 [[noreturn, gnu::noinline]] void fail_nan(const ProjectionJob& job, int64_t i) {
