@@ -11,6 +11,7 @@ NXM = os.environ["NXM_BIN"]
 if "no training" in subprocess.run([NXM, "--help"], capture_output=True, text=True).stdout:
     pytest.skip("this nxm was built without training", allow_module_level=True)
 torch = pytest.importorskip("torch")
+tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
@@ -35,10 +36,12 @@ def make_model(folder, labels, seed=0):
 def reference_logits(folder, texts, max_length=64):
     """transformers, one text (or pair) at a time, so that nothing is padded."""
     model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
-    tokenizer = transformers.BertTokenizerFast(vocab_file=str(folder / "vocab.txt"))
+    tokenizer = tokenizers.BertWordPieceTokenizer(str(folder / "vocab.txt"))
+    tokenizer.enable_truncation(max_length)
     with torch.no_grad():
-        return [model(**tokenizer(*text, truncation=True, max_length=max_length, return_tensors="pt")).logits[0].tolist()
-                for text in texts]
+        inputs = [tokenizer.encode(*text) for text in texts]
+        return [model(input_ids=torch.tensor([one.ids]), token_type_ids=torch.tensor([one.type_ids])).logits[0].tolist()
+                for one in inputs]
 
 
 def nxm(verb, *arguments, text=None):
