@@ -75,7 +75,7 @@ TEST(ModelConfig, Numbers) {
 
 TEST(ModelConfig, NamesOutsideTheTables) {
   expect_rejected("model_type", "roberta", {"unknown value \"roberta\"", "nxm knows 'bert'"});
-  expect_rejected("hidden_act", "glue", {"unknown value \"glue\" (did you mean 'gelu'?)", "'gelu_new'"});
+  expect_rejected("hidden_act", "gelo", {"unknown value \"gelo\" (did you mean 'gelu'?)", "'gelu_new'"});
   expect_rejected("hidden_act", 3, {"expected a string, got 3"});
   expect_rejected("problem_type", "multi_label_classification", {"unknown value", "'single_label_classification'"});
   expect_rejected("position_embedding_type", "relative_key", {"unknown value"});

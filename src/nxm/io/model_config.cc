@@ -55,7 +55,7 @@ constexpr std::string_view kArchitecture = "BertForSequenceClassification";
 std::string one_of(const JsonFields& fields, std::string_view key, std::span<const std::string_view> known,
                    std::string_view fallback) {
   if (!fields.has(key)) return std::string(fallback);
-  const std::string value = fields.string(key);
+  std::string value = fields.string(key);
   if (std::find(known.begin(), known.end(), value) == known.end()) {
     fields.reject(key, fmt::format("unknown value {}{}. nxm knows {}", shown(value), did_you_mean(value, known),
                                    quoted_list(known)));

@@ -129,7 +129,7 @@ std::vector<SafetensorsFile> open_weights(const fs::path& folder) {
 std::string canonical_name(std::string_view stored) {
   std::string name(stored);
   for (const std::string_view part : {"embeddings.", "encoder.", "pooler."}) {
-    if (stored.starts_with(part)) name = "bert." + name;
+    if (stored.starts_with(part)) name.insert(0, "bert.");
   }
   for (const auto& [old, today] :
        {std::pair<std::string_view, std::string_view>{"gamma", "weight"}, {"beta", "bias"}}) {
