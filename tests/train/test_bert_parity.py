@@ -53,6 +53,14 @@ def run_nxm(tmp_path, model, batch, **job):
     return load_file(out)
 
 
+def assert_gradients_agree(model, ours):
+    # Key biases cancel in the softmax: their gradient is 0 but for rounding, hence the bound by the largest gradient.
+    largest = max(parameter.grad.norm() for parameter in model.parameters())
+    for name, parameter in model.named_parameters():
+        theirs, mine = parameter.grad, ours["grad." + name]
+        assert (theirs - mine).norm() <= 1e-4 * theirs.norm() + 1e-6 * largest, name
+
+
 def loss_of(model, inputs, targets):
     logits = model(**inputs).logits
     if model.config.num_labels == 1:
@@ -71,9 +79,7 @@ def test_logits_and_gradients(tmp_path, seed):
     logits = model(**inputs).logits
     assert (logits - ours["logits"]).abs().max() < 1e-5 * max(1, logits.abs().max().item())
     loss_of(model, inputs, batch[2]).backward()
-    for name, parameter in model.named_parameters():
-        theirs, mine = parameter.grad, ours["grad." + name]
-        assert (theirs - mine).norm() <= 1e-4 * theirs.norm() + 1e-7, name
+    assert_gradients_agree(model, ours)
 
 
 @pytest.mark.parametrize("labels,decay,clip", [(2, 0.0, 0.0), (3, 0.01, 1.0), (1, 0.0, 0.5)])
@@ -120,5 +126,4 @@ def test_demo_model(tmp_path):
     logits = model(**inputs).logits
     assert (logits - ours["logits"]).abs().max() < 1e-5
     loss_of(model, inputs, batch[2]).backward()
-    for name, parameter in model.named_parameters():
-        assert (parameter.grad - ours["grad." + name]).norm() <= 1e-4 * parameter.grad.norm() + 1e-7, name
+    assert_gradients_agree(model, ours)
