@@ -86,7 +86,7 @@ def test_logits_and_gradients(tmp_path, seed):
 def test_adamw_trajectory(tmp_path, labels, decay, clip):
     model = random_model(10 + labels, labels)
     batch = random_batch(20 + labels, 12, labels, 211, 30)
-    steps, lr = 20, 1e-3
+    steps, lr = 20, 2e-4
     ours = run_nxm(tmp_path, model, batch, steps=steps, lr=lr, weight_decay=decay, clip=clip)
     plain = [p for n, p in model.named_parameters() if n.endswith("bias") or "LayerNorm" in n]
     decayed = [p for n, p in model.named_parameters() if not (n.endswith("bias") or "LayerNorm" in n)]
@@ -102,7 +102,7 @@ def test_adamw_trajectory(tmp_path, labels, decay, clip):
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < losses[0]
-    np.testing.assert_allclose(ours["losses"].numpy(), losses, atol=1e-5 * max(1, max(losses)))
+    np.testing.assert_allclose(ours["losses"].numpy(), losses, rtol=0, atol=1e-5)
 
 
 def test_bf16_is_near_and_not_equal(tmp_path):
