@@ -3,7 +3,8 @@
 
 add_library(nxm_options INTERFACE)
 target_include_directories(nxm_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
-target_compile_options(nxm_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+target_compile_options(nxm_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
+  -Wno-missing-field-initializers)
 if(NXM_SANITIZE)
   target_compile_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE})
