@@ -7,10 +7,10 @@
 #include <memory>
 #include <string>
 
+#include "nxm/cli/cache.h"
 #include "nxm/cli/demo_recipe.h"
 #include "nxm/cli/finetune.h"
 #include "nxm/cli/verbs.h"
-#include "nxm/core/env.h"
 #include "nxm/core/error.h"
 #include "nxm/report/table.h"
 #include "nxm/train/classifier.h"
@@ -26,12 +26,6 @@ constexpr std::array kSentences{
     "Two hours of my life that I will never get back.",
     "The cast tries hard, but the story falls flat.",
 };
-
-fs::path demo_folder() {
-  if (const auto cache = env::get("NXM_CACHE")) return fs::path(*cache) / "demo";
-  const auto xdg = env::get("XDG_CACHE_HOME");
-  return (xdg ? fs::path(*xdg) : env::home() / ".cache") / "nxm" / "demo";
-}
 
 std::string prediction_table(const fs::path& model, const Task& task) {
   const Classifier classifier = Classifier::load(model, "auto", "auto", 0);
@@ -70,7 +64,7 @@ void add_demo(CLI::App& app) {
       "Needs the files that tools/demo_assets fetches; `make demo` does that first.\n\nExample:\n  nxm demo --out "
       "runs/demo\n");
   verb->callback([flags] {
-    const fs::path assets = demo_folder();
+    const fs::path assets = cache_folder() / "demo";
     for (const char* file : {"model/model.safetensors", "reviews/train.tsv", "reviews/dev.tsv"}) {
       if (!fs::exists(assets / file)) {
         fail("demo", "{} is not there. Fetch it: tools/demo_assets (or run `make demo`, which does)",

@@ -83,6 +83,7 @@ StageResult result_of(const Run& run, const RunState& state, const Scores& score
 }
 
 void write_stage(const Run& run, const StageSpec& spec, const fs::path& folder, const fs::path& tokenizer_from) {
+  fs::remove_all(folder);  // what a run that was killed while it wrote this left behind
   ModelConfig config = run.model.config();
   if (find_method(spec.method).sparse) config.extra["nxm"] = {{"pattern", spec.pattern.str()}};
   save_model(run.model, config, folder, tokenizer_from);

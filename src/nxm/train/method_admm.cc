@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 
 #include "nxm/core/error.h"
 #include "nxm/train/admm.h"
@@ -9,20 +7,6 @@
 
 namespace nxm {
 namespace {
-
-// Steps between two Z- and U-steps: "epoch", "0.25 epoch" or a number of steps.
-int64_t interval_of(const std::string& every, int64_t steps_per_epoch) {
-  if (every == "epoch") return steps_per_epoch;
-  double number = 0;
-  const auto [end, error] = std::from_chars(every.data(), every.data() + every.size(), number);
-  const std::string_view unit(end, every.data() + every.size());
-  if (error != std::errc() || !(number > 0) || (!unit.empty() && unit != " epoch")) {
-    fail_usage("admm", "every = \"{}\" is not an interval: expected \"epoch\", \"0.25 epoch\" or a number of steps",
-               every);
-  }
-  const double steps = unit.empty() ? number : number * static_cast<double>(steps_per_epoch);
-  return std::max<int64_t>(1, std::llround(steps));
-}
 
 // The alternation of docs/method.md: the optimiser pulls W towards T = Z - dual*U, and every so often Z and U follow W.
 class Admm final : public Method {
@@ -41,8 +25,7 @@ class Admm final : public Method {
   }
 
   std::optional<OrderedJson> after_step(StageContext& context, int64_t step) override {
-    if (step % interval_of(context.spec.every, context.steps_per_epoch) != 0 && step != context.steps)
-      return std::nullopt;
+    if (step % interval_ != 0 && step != context.steps) return std::nullopt;
     const AdmmReport report = admm_update(layers_, context.spec.pattern, context.spec.dual, context.pool);
     retarget(context);
     return OrderedJson{{"primal", report.primal},
@@ -82,6 +65,9 @@ class Admm final : public Method {
 
  private:
   void attach(StageContext& context) {
+    const auto interval = parse_interval(context.spec.every, context.steps_per_epoch);
+    if (!interval) fail_usage("admm", "every = \"{}\" is not an interval", context.spec.every);
+    interval_ = *interval;
     layers_.clear();
     for (const Slot* slot : context.layers) {
       layers_.push_back({slot->parameter.name, slot->parameter.tensor, {}, {}, {}, {}});
@@ -93,6 +79,7 @@ class Admm final : public Method {
   }
 
   std::vector<AdmmLayer> layers_;
+  int64_t interval_ = 1;  // steps between two Z- and U-steps
 };
 
 }  // namespace

@@ -54,6 +54,9 @@ RunFolder::RunFolder(fs::path folder, const Recipe& recipe, bool resume, bool fo
     fail(where, "another nxm is at work in this folder; wait for it, or choose another --out");
   }
   try {
+    for (const auto& entry : fs::directory_iterator(path_)) {  // of writes that were cut short
+      if (entry.path().extension() == ".tmp") fs::remove(entry.path());
+    }
     if (fs::exists(path_ / kRecipe)) {
       if (resume) {
         const auto differences = recipe_differences(Recipe::load(path_ / kRecipe), recipe);
