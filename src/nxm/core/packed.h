@@ -18,9 +18,9 @@ namespace nxm {
 /// A (O, I) weight as stored. Bytes that may come from a file: check() before use.
 struct PackedView {
   Pattern pattern;
-  DType dtype = DType::kF32;  ///< of the values: F32, BF16, F16 or I8
-  int64_t rows = 0;           ///< O
-  int64_t cols = 0;           ///< I
+  DType dtype = DType::kF32;          ///< of the values: F32, BF16, F16 or I8
+  int64_t rows = 0;                   ///< O
+  int64_t cols = 0;                   ///< I
   std::span<const std::byte> values;  ///< (O, I/of, keep), little-endian, row-major; kept columns ascend in a group
   /// (O/share, index_row_bytes): for each group its keep positions, ceil(log2(of)) bits each, ascending, least
   /// significant bit first; each row padded with zero bits to a byte. The share rows of one choice have one row here.
@@ -38,15 +38,15 @@ struct Packed {
   [[nodiscard]] PackedView view() const { return {pattern, dtype, rows, cols, values, indices, scales}; }
 };
 
-[[nodiscard]] int index_bits(const Pattern& pattern);                           ///< ceil(log2(of))
-[[nodiscard]] int64_t index_row_bytes(const Pattern& pattern, int64_t cols);    ///< ceil(cols/of * keep * bits / 8)
+[[nodiscard]] int index_bits(const Pattern& pattern);                         ///< ceil(log2(of))
+[[nodiscard]] int64_t index_row_bytes(const Pattern& pattern, int64_t cols);  ///< ceil(cols/of * keep * bits / 8)
 [[nodiscard]] int64_t packed_values(const Pattern& pattern, int64_t rows, int64_t cols);  ///< O * I/of * keep
 
 /// Stores `weight`. Kept: the non-zeros of each group (for xS: of all its rows), filled up with the lowest free columns
 /// (their zeros are stored). F32 is exact but for the sign of a pruned zero; BF16, F16 round to nearest even; I8 is
-/// round(w / scale) with scale = max|row| / 127 (a row of zeros: scale 1), so |error| <= scale / 2.
-/// Throws Error naming `layer`: the weight does not satisfy the pattern (with the first bad group), does not fit it, or
-/// holds NaN or infinity (or a value beyond F16's range).
+/// round(w / scale) with scale = max|row| / 127 (at least the smallest normal float; a row of zeros: 1), so |error| <=
+/// scale / 2. Throws Error naming `layer`: the weight does not satisfy the pattern (with the first bad group), does not
+/// fit it, or holds NaN or infinity (or a value beyond F16's range).
 Packed pack(MatrixView<const float> weight, const Pattern& pattern, DType dtype, std::string_view layer);
 
 /// Throws Error naming `layer`: sizes that do not match, indices that reach outside a group, repeat or descend, padding
