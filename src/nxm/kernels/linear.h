@@ -18,7 +18,10 @@
 
 namespace nxm {
 
-/// Of the weights as they lie in memory and of the products. Sums are f32 (kInt8: exact in int32).
+/// Of the weights as they lie in memory and of the products. Sums are f32 (kInt8: exact in int32). kBf16 rounds the
+/// weights alone and expands them to f32 again in registers: x stays f32. kInt8 also quantises each row of x, in run():
+/// with lo = min(0, x), hi = max(0, x), scale = (hi - lo) / levels, zero = round(-lo / scale), q = round(x / scale) + zero
+/// lies in 0...levels, and y = scale * scale_w * (sum q * w - zero * sum w) + bias.
 enum class Precision { kF32, kBf16, kInt8 };
 [[nodiscard]] std::string_view name_of(Precision precision);  ///< "f32", "bf16", "int8"
 
@@ -55,6 +58,7 @@ struct LinearKernel {
   Precision precision;
   Target needs;
   bool sparse;  ///< works on N:M weights without expanding them
+  int levels;   ///< of a quantised activation; 0 unless kInt8. 127 where products of bytes are added up in 16 bits
   bool (*takes)(const LinearSource& source);
   std::unique_ptr<Linear> (*make)(const LinearSource& source);
 };

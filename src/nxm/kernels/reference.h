@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The scalar references: plain loops, the oracle of every other kernel and what runs where there is no other. Internal
+// to kernels and its tests.
+
+#include <cstdint>
+#include <memory>
+
+#include "nxm/kernels/linear.h"
+#include "nxm/kernels/ops.h"
+
+namespace nxm {
+
+/// Any dense or packed source. `levels` as in LinearKernel. Sums in double (kInt8: in integers).
+std::unique_ptr<Linear> make_reference(const LinearSource& source, Precision precision, int levels);
+
+extern const Ops kScalarOps;
+
+/// A row of activations as kInt8 takes it: x ~ scale * (q - zero).
+struct Quantized {
+  float scale;
+  int32_t zero;
+};
+/// Quantises x[0...n) (finite) into q as Precision says. The sum of its roundings: |x - scale (q - zero)| <= scale.
+Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q);
+
+}  // namespace nxm
