@@ -173,6 +173,11 @@ void ModelDir::read_f32(std::string_view name, std::span<float> out) const {
   files_[at.file].read_f32(*at.stored_name, out);
 }
 
+void ModelDir::read(std::string_view name, std::span<std::byte> out) const {
+  const Place& at = place(name);
+  files_[at.file].read(*at.stored_name, out);
+}
+
 uint64_t ModelDir::weight_bytes() const {
   uint64_t bytes = 0;
   for (const SafetensorsFile& file : files_) bytes += file.file_bytes();

@@ -33,6 +33,7 @@ class ModelDir {
   [[nodiscard]] bool has(std::string_view name) const;
   [[nodiscard]] const TensorInfo& info(std::string_view name) const;
   void read_f32(std::string_view name, std::span<float> out) const;
+  void read(std::string_view name, std::span<std::byte> out) const;  ///< its bytes as stored
   /// Bytes of the weight files on disk.
   [[nodiscard]] uint64_t weight_bytes() const;
 
