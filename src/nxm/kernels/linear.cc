@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "nxm/core/error.h"
+#include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/reference.h"
 
 namespace nxm {
@@ -25,6 +26,8 @@ std::vector<LinearKernel> all_kernels() {
       {"bf16_scalar", Precision::kBf16, Target::kScalar, true, 0, any, reference<Precision::kBf16>},
       {"int8_scalar", Precision::kInt8, Target::kScalar, true, kLevels, any, reference<Precision::kInt8>},
   };
+  add_dense_float_kernels(table);
+  add_sparse_float_kernels(table);
   return table;
 }
 

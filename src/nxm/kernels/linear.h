@@ -20,8 +20,8 @@ namespace nxm {
 
 /// Of the weights as they lie in memory and of the products. Sums are f32 (kInt8: exact in int32). kBf16 rounds the
 /// weights alone and expands them to f32 again in registers: x stays f32. kInt8 also quantises each row of x, in run():
-/// with lo = min(0, x), hi = max(0, x), scale = (hi - lo) / levels, zero = round(-lo / scale), q = round(x / scale) + zero
-/// lies in 0...levels, and y = scale * scale_w * (sum q * w - zero * sum w) + bias.
+/// with lo = min(0, x), hi = max(0, x), scale = (hi - lo) / levels, zero = round(-lo / scale), q = round(x / scale) +
+/// zero lies in 0...levels, and y = scale * scale_w * (sum q * w - zero * sum w) + bias.
 enum class Precision { kF32, kBf16, kInt8 };
 [[nodiscard]] std::string_view name_of(Precision precision);  ///< "f32", "bf16", "int8"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A layer's weights row by row, in whatever form they came: what the makers of kernel layouts read. Internal to kernels.
+// A layer's weights row by row, in whatever form they came: what the makers of kernel layouts read. Internal to
+// kernels.
 
 #include <cstdint>
 #include <span>

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/kernels/dense_float.h"
+
+#include <algorithm>
+#include <functional>
+#include <type_traits>
+#include <vector>
+
+#include "nxm/kernels/aligned.h"
+#include "nxm/kernels/code.h"
+#include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/weights.h"
+
+namespace nxm {
+namespace {
+
+/// Rows for which a panel of weights stays in the cache, at most.
+constexpr int64_t kBlockRows = 192;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+template <typename T>
+class DenseFloat : public Linear {
+ public:
+  DenseFloat(const LinearSource& source, const DenseFloatCode& code)
+      : code_(code), outputs_(source.outputs()), inputs_(source.inputs()) {
+    const WeightRows rows(source);
+    weights_.resize(static_cast<size_t>(ceil_div(outputs_, code.panel) * code.panel * inputs_));
+    std::vector<T> row(static_cast<size_t>(inputs_));
+    for (int64_t o = 0; o < outputs_; ++o) {
+      dense_row<T>(rows, o, row);
+      T* panel = weights_.data() + o / code.panel * code.panel * inputs_ + o % code.panel;
+      for (int64_t i = 0; i < inputs_; ++i) panel[i * code.panel] = row[static_cast<size_t>(i)];
+    }
+  }
+
+  void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* /*scratch*/,
+           ThreadPool& pool) const override {
+    if (x.rows == 0) return;
+    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kDenseRows));  // as equal as they can be
+    const int64_t block = kBlockRows / tile * tile;
+    const int64_t panels = ceil_div(outputs_, code_.panel);
+    const auto blocks = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = i / panels * block;
+        const int64_t column = i % panels * code_.panel;
+        const DenseBlock<T> job = {x.row(row),
+                                   std::min(block, x.rows - row),
+                                   inputs_,
+                                   tile,
+                                   weights_.data() + column * inputs_,
+                                   y.row(row) + column,
+                                   outputs_,
+                                   std::min(code_.panel, outputs_ - column),
+                                   epilogue.bias == nullptr ? nullptr : epilogue.bias + column,
+                                   epilogue.gelu};
+        if constexpr (std::is_same_v<T, float>) {
+          code_.f32(job);
+        } else {
+          code_.bf16(job);
+        }
+      }
+    };
+    pool.parallel_for(ceil_div(x.rows, block) * panels, 1, std::ref(blocks));
+  }
+
+  [[nodiscard]] size_t scratch_bytes(int64_t /*rows*/) const override { return 0; }
+  [[nodiscard]] size_t weight_bytes() const override { return weights_.size() * sizeof(T); }
+
+ private:
+  const DenseFloatCode& code_;
+  int64_t outputs_, inputs_;
+  AlignedVector<T> weights_;  // panels of (inputs, panel), the last filled up with zeros
+};
+
+template <Target kTarget, typename T>
+std::unique_ptr<Linear> make(const LinearSource& source) {
+  return std::make_unique<DenseFloat<T>>(source, *dense_float_code(kTarget));
+}
+
+bool any(const LinearSource& /*source*/) { return true; }
+
+}  // namespace
+
+void add_dense_float_kernels(std::vector<LinearKernel>& table) {
+  const auto add = [&](Target target, std::string_view f32, std::string_view bf16, auto make_f32, auto make_bf16) {
+    if (dense_float_code(target) == nullptr) return;
+    table.push_back({f32, Precision::kF32, target, false, 0, any, make_f32});
+    table.push_back({bf16, Precision::kBf16, target, false, 0, any, make_bf16});
+  };
+  add(Target::kNeon, "dense_f32_neon", "dense_bf16_neon", make<Target::kNeon, float>, make<Target::kNeon, uint16_t>);
+  add(Target::kAvx2, "dense_f32_avx2", "dense_bf16_avx2", make<Target::kAvx2, float>, make<Target::kAvx2, uint16_t>);
+  add(Target::kAvx512, "dense_f32_avx512", "dense_bf16_avx512", make<Target::kAvx512, float>,
+      make<Target::kAvx512, uint16_t>);
+}
+
+}  // namespace nxm

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Where the table's rows come from. Each function appends the kernels of one kind, better ones after worse ones, for
+// all targets of this build. Internal to kernels.
+
+#include <vector>
+
+#include "nxm/kernels/linear.h"
+
+namespace nxm {
+
+void add_dense_float_kernels(std::vector<LinearKernel>& table);
+void add_sparse_float_kernels(std::vector<LinearKernel>& table);
+void add_int8_kernels(std::vector<LinearKernel>& table);
+
+}  // namespace nxm
