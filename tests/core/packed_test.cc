@@ -109,16 +109,17 @@ TEST(Packed, BytesAreWhatTheFormatSays) {
     const Pattern p = Pattern::parse(text);
     const Matrix m = random_matrix(rng, p, 3, 5, 0.8);
     const Packed packed = pack(m.view(), p, DType::kF32, "w");
-    std::vector<uint8_t> columns(static_cast<size_t>(5 * p.keep));
+    const int64_t count = int64_t{5} * p.keep;
+    std::vector<uint8_t> columns(static_cast<size_t>(count));
     for (int64_t r = 0; r < m.rows; ++r) {
       unpack_indices(packed.view(), r, columns);
-      for (int64_t i = 0; i < 5 * p.keep; ++i) {
+      for (int64_t i = 0; i < count; ++i) {
         const int index = index_at(packed, r, i);
         ASSERT_EQ(index, columns[static_cast<size_t>(i)]) << text;
         ASSERT_LT(index, p.of) << text;
         ASSERT_TRUE(i % p.keep == 0 || index > index_at(packed, r, i - 1)) << text;
         float value = 0;
-        std::memcpy(&value, packed.values.data() + (r * 5 * p.keep + i) * 4, 4);
+        std::memcpy(&value, packed.values.data() + (r * count + i) * 4, 4);
         ASSERT_EQ(value, m.values[static_cast<size_t>(r * m.cols + i / p.keep * p.of + index)]) << text;
       }
     }
@@ -288,11 +289,11 @@ TEST_F(PackedCheck, Values) {
   expect_error(packed, "row 0: value ");  // finite both, their product not
   for (const float bad : {NAN, INFINITY, -INFINITY}) {
     packed = packed_of("2:4", DType::kF32);
-    std::memcpy(packed.values.data() + 4 * 7, &bad, 4);
+    std::memcpy(packed.values.data() + 28, &bad, 4);
     expect_error(packed, "row 1: value 1 is ");
     for (const auto& [dtype, bits] : {std::pair{DType::kBF16, f32_to_bf16(bad)}, {DType::kF16, f32_to_f16(bad)}}) {
       packed = packed_of("2:4", dtype);
-      std::memcpy(packed.values.data() + 2 * 7, &bits, 2);
+      std::memcpy(packed.values.data() + 14, &bits, 2);
       expect_error(packed, "row 1: value 1 is ");
     }
   }
