@@ -14,8 +14,10 @@
 #include <vector>
 
 #include "nxm/data/dataset.h"
+#include "nxm/infer/layer.h"
 #include "nxm/io/model_config.h"
 #include "nxm/kernels/linear.h"
+#include "nxm/text/tokenizer.h"
 
 namespace nxm {
 
@@ -23,14 +25,6 @@ struct SessionOptions {
   int threads = 0;                     ///< 0: as many as the process may use
   std::optional<Precision> precision;  ///< default: that of the directory (f32 unless it is packed as bf16 or int8)
   bool dense = false;                  ///< run every layer dense (to compare)
-};
-
-/// What a session says about one linear layer.
-struct LayerInfo {
-  std::string name;    ///< "bert.encoder.layer.0.attention.qkv"
-  std::string pattern;  ///< "2:4", or "dense"
-  std::string kernel;
-  std::string why;
 };
 
 /// One text, or a pair.
@@ -49,27 +43,32 @@ struct Prediction {
 /// turns for its thread pool.
 class Session {
  public:
-  /// Throws Error for a directory that is not a classifier of the BERT family, is damaged, or holds no head.
+  /// Throws Error for a directory that is not a classifier of the BERT family, is damaged, or holds no head or no
+  /// tokenizer.
   static Session load(const std::filesystem::path& folder, const SessionOptions& options = {});
   ~Session();
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
+  /// With a label for each output, "LABEL_0", … if the directory names none.
   [[nodiscard]] const ModelConfig& config() const;
+  [[nodiscard]] const Tokenizer& tokenizer() const;
   [[nodiscard]] int64_t outputs() const;
   [[nodiscard]] Precision precision() const;
   [[nodiscard]] int threads() const;
   [[nodiscard]] Target target() const;
-  [[nodiscard]] std::vector<LayerInfo> layers() const;
-  [[nodiscard]] size_t weight_bytes() const;  ///< resident memory of all weights
+  [[nodiscard]] std::vector<LayerInfo> layers() const;  ///< linear layers, in the order in which they run
+  [[nodiscard]] size_t weight_bytes() const;            ///< resident memory of all weights
 
-  /// Answers in the order of `texts`; longer texts than the model's positions are cut as the tokenizer says.
+  /// Answers in the order of `texts`, `batch` texts of like length at a time; a text longer than the model's positions
+  /// is cut. Throws Error if a logit is not finite, and for a pair if the model knows one type of token only.
   [[nodiscard]] std::vector<Prediction> predict(std::span<const Text> texts, int64_t batch = 32) const;
   [[nodiscard]] Prediction predict(std::string_view text) const;
 
-  /// Logits (B, outputs) of one unpadded batch. After the first call of a size no larger one allocates nothing but the
-  /// result.
-  [[nodiscard]] std::vector<float> logits(const Batch& batch) const;
+  /// Logits (B, outputs) of one unpadded batch. After the first call of a size no larger one allocates but the result.
+  /// `layer_seconds`, if given, (layers()) gets the time that each layer took. Throws Error as predict() does,
+  /// ContractError for an empty sequence, an id beyond the vocabulary or a position beyond the model's.
+  [[nodiscard]] std::vector<float> logits(const Batch& batch, std::span<double> layer_seconds = {}) const;
   /// Logits (N, outputs) in the dataset's order. `progress(done_examples)` may be empty.
   [[nodiscard]] std::vector<float> logits(const Dataset& data, int64_t batch,
                                           const std::function<void(int64_t)>& progress = {}) const;

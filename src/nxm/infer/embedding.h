@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The sum of word, position and type embedding of each token. Not the LayerNorm behind it (encoder.h).
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "nxm/core/dtype.h"
+#include "nxm/data/dataset.h"
+#include "nxm/infer/layer.h"
+
+namespace nxm {
+
+/// The word table is a third to a half of a small model, and a batch reads few of its rows: it stays in the type it is
+/// stored in.
+class Embedding {
+ public:
+  explicit Embedding(const LayerReader& reader);
+
+  /// out (R, H) <- the sums for rows [begin, end) of the batch.
+  void sum(const Batch& batch, int64_t begin, int64_t end, float* out) const;
+  [[nodiscard]] size_t bytes() const;
+
+ private:
+  int64_t hidden_;
+  DType type_;
+  size_t word_bytes_;  // of the whole table
+  std::unique_ptr<std::byte[]> words_;
+  std::vector<float> positions_, types_;
+};
+
+}  // namespace nxm

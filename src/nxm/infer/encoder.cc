@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/infer/encoder.h"
+
+#include <algorithm>
+
+#include "nxm/core/error.h"
+#include "nxm/infer/encoder_pass.h"
+
+namespace nxm {
+namespace {
+
+// The layers in the order in which they run. The last encoder layer asks only for each sequence's first token, but
+// looks at all of them.
+std::vector<LayerParts> layers_of(const ModelConfig& config, Precision precision) {
+  std::vector<LayerParts> layers;
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    const std::string at = fmt::format("bert.encoder.layer.{}.", i);
+    const std::string self = at + "attention.self.";
+    if (i + 1 < config.num_hidden_layers) {
+      layers.push_back({self, {"query", "key", "value"}, precision});
+    } else {
+      layers.push_back({self, {"key", "value"}, precision});
+      layers.push_back({self, {"query"}, precision});
+    }
+    layers.push_back({at, {"attention.output.dense"}, precision});
+    layers.push_back({at, {"intermediate.dense"}, precision});
+    layers.push_back({at, {"output.dense"}, precision});
+  }
+  layers.push_back({"bert.pooler.", {"dense"}, Precision::kF32});
+  layers.push_back({"", {"classifier"}, Precision::kF32});
+  return layers;
+}
+
+std::vector<std::string> norms_of(const ModelConfig& config) {
+  std::vector<std::string> norms{"bert.embeddings.LayerNorm"};
+  for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
+    norms.push_back(fmt::format("bert.encoder.layer.{}.attention.output.LayerNorm", i));
+    norms.push_back(fmt::format("bert.encoder.layer.{}.output.LayerNorm", i));
+  }
+  return norms;
+}
+
+}  // namespace
+
+Encoder::Encoder(const LayerReader& reader, Precision precision, ThreadPool& pool)
+    : hidden_(reader.config().hidden_size),
+      intermediate_(reader.config().intermediate_size),
+      heads_(reader.config().num_attention_heads),
+      depth_(reader.config().num_hidden_layers),
+      eps_(static_cast<float>(reader.config().layer_norm_eps)),
+      activation_(activation_of(reader.config().hidden_act)),
+      ops_(&ops_for(reader.target())),
+      embedding_(reader) {
+  const std::vector<LayerParts> parts = layers_of(reader.config(), precision);
+  layers_.resize(parts.size());
+  pool.parallel_for(static_cast<int64_t>(parts.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) layers_[i] = reader.linear(parts[i]);
+  });
+  for (const std::string& name : norms_of(reader.config())) {
+    norms_.push_back({reader.tensor(name + ".weight"), reader.tensor(name + ".bias")});
+  }
+}
+
+void Encoder::run(const Batch& batch, std::span<float> logits, Workspace& workspace, ThreadPool& pool,
+                  std::span<double> seconds) const {
+  Pass(*this, batch, workspace, pool, seconds).run(logits.data());
+}
+
+size_t Encoder::weight_bytes() const {
+  size_t bytes = embedding_.bytes();
+  for (const Layer& layer : layers_) bytes += layer.linear->weight_bytes() + layer.bias.size() * sizeof(float);
+  for (const Norm& norm : norms_) bytes += 2 * norm.weight.size() * sizeof(float);
+  return bytes;
+}
+
+}  // namespace nxm

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One batch on its way through the encoder: where its activations lie, and which layer is next.
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "nxm/infer/encoder.h"
+
+namespace nxm {
+
+class Encoder::Pass {
+ public:
+  Pass(const Encoder& encoder, const Batch& batch, Workspace& workspace, ThreadPool& pool, std::span<double> seconds);
+  void run(float* logits);
+
+ private:
+  void embed();
+  void encode_all();                // a layer for all rows
+  void encode_first();              // the last layer, for the first row of each sequence: x_ (R, H) becomes (B, H)
+  void finish_layer(int64_t rows);  // all that comes after attention
+
+  /// The next layer: y (rows, O) = x W^T + bias.
+  void linear(const float* x, float* y, int64_t rows, bool gelu = false);
+  /// The next LayerNorm: x_ <- LayerNorm(x_ + residual).
+  void add_norm(const float* residual, int64_t rows);
+  void activate(int64_t n);  // wide_
+  /// Calls body(sequence, head, scratch) for all of them, split over the pool.
+  template <typename Body>
+  void for_each_head(const Body& body);
+  [[nodiscard]] int64_t length(int64_t sequence) const { return batch_.begin[sequence + 1] - batch_.begin[sequence]; }
+
+  const Encoder& encoder_;
+  const Batch& batch_;
+  ThreadPool& pool_;
+  std::span<double> seconds_;
+  int64_t head_;              // width of a head
+  int64_t attention_floats_;  // scratch of a thread
+  size_t layer_ = 0, norm_ = 0;
+
+  float* x_ = nullptr;        // (R, H)
+  float* wide_ = nullptr;     // (R, max(3 H, intermediate)): queries, keys and values; then the feed-forward block
+  float* context_ = nullptr;  // (R, H) what attention gathers
+  float* update_ = nullptr;   // (R, H) what is added to x_
+  float* attention_scratch_ = nullptr;
+  std::byte* linear_scratch_ = nullptr;
+};
+
+}  // namespace nxm
