@@ -8,8 +8,6 @@ import subprocess
 import pytest
 
 NXM = os.environ["NXM_BIN"]
-if "no training" in subprocess.run([NXM, "--help"], capture_output=True, text=True).stdout:
-    pytest.skip("this nxm was built without training", allow_module_level=True)
 torch = pytest.importorskip("torch")
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
@@ -107,10 +105,27 @@ def test_predict_reads_a_file_and_writes_words(tmp_path):
     ("a\n", ["--max-length", "65"], 2, "64 positions"),
     ("a\n", ["missing.txt"], 1, "missing.txt"),
     ("a\n", ["--modle", "x"], 2, "did you mean '--model'"),
+    ("a\n", ["--engine", "onnx"], 2, "--engine"),
 ])
 def test_predict_errors(tmp_path, text, arguments, code, says):
     result = nxm("predict", "--model", make_model(tmp_path / "m", ["no", "yes"]), *arguments, text=text)
     assert result.returncode == code and says in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("flags, says", [(["--device", "cuda"], "add --engine torch"), (["--precision", "f64"], "int8")])
+def test_what_the_runtime_cannot_do(tmp_path, flags, says):
+    model = make_model(tmp_path / "m", ["no", "yes"])
+    result = subprocess.run([NXM, "predict", "--model", model, *flags], input="a\n", capture_output=True, text=True)
+    assert result.returncode == 2 and says in result.stderr, result.stderr
+
+
+def test_the_engines_agree(tmp_path):
+    model = make_model(tmp_path / "m", ["no", "yes"])
+    ours = nxm("predict", "--model", model, "--json", text="a good film\n")
+    theirs = nxm("predict", "--model", model, "--json", "--engine", "torch", text="a good film\n")
+    if theirs.returncode == 2 and "without LibTorch" in theirs.stderr:
+        pytest.skip("this nxm was built without LibTorch")
+    assert json_lines(ours)[0]["logits"] == pytest.approx(json_lines(theirs)[0]["logits"], abs=1e-4)
 
 
 def test_predict_needs_a_head(tmp_path):

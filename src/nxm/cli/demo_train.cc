@@ -2,7 +2,6 @@
 // The demo: a real model on a real task, from dense to 2:4, in a few minutes.
 
 #include <array>
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,8 +11,8 @@
 #include "nxm/cli/finetune.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
+#include "nxm/infer/session.h"
 #include "nxm/report/table.h"
-#include "nxm/train/classifier.h"
 
 namespace nxm::cli {
 namespace {
@@ -27,21 +26,12 @@ constexpr std::array kSentences{
     "The cast tries hard, but the story falls flat.",
 };
 
-std::string prediction_table(const fs::path& model, const Task& task) {
-  const Classifier classifier = Classifier::load(model, "auto", "auto", 0);
-  Examples examples;
-  for (const char* sentence : kSentences) examples.rows.push_back({sentence, std::nullopt, 0});
-  const Dataset data = tokenize(examples, Tokenizer::load(model), 128);
-  const std::vector<float> logits = classifier.logits(data, static_cast<int64_t>(kSentences.size()));
-  const std::vector<float> classes = predictions_from_logits(task, logits);
+std::string prediction_table(const fs::path& model) {
+  const Session session = Session::load(model);
   std::vector<std::vector<std::string>> rows{{"sentence", "label", "probability"}};
-  const auto width = static_cast<size_t>(classifier.outputs());
-  for (size_t i = 0; i < kSentences.size(); ++i) {
-    const auto chosen = static_cast<size_t>(classes[i]);
-    double sum = 0;  // of exp(logit - largest)
-    for (size_t c = 0; c < width; ++c)
-      sum += std::exp(static_cast<double>(logits[i * width + c] - logits[i * width + chosen]));
-    rows.push_back({kSentences[i], classifier.config().labels.at(chosen), fmt::format("{:.2f}", 1 / sum)});
+  for (const char* sentence : kSentences) {
+    const Prediction answer = session.predict(sentence);
+    rows.push_back({sentence, answer.label, fmt::format("{:.2f}", answer.score)});
   }
   return text_table(rows);
 }
@@ -77,7 +67,7 @@ void add_demo(CLI::App& app) {
     const Recipe recipe = Recipe::parse(kDemoRecipe, "recipes/demo.toml", overrides);
     const FinetuneResult result = run_recipe(recipe, flags->out, {.resume = !flags->force, .force = flags->force});
     if (result.interrupted) return;
-    fmt::print("\n{}\n{}\n", stage_table(result.stages), prediction_table(result.model, recipe.task));
+    fmt::print("\n{}\n{}\n", stage_table(result.stages), prediction_table(result.model));
     const fs::path out = flags->out;
     fmt::print("model        {}\nlog          {}\nTensorBoard  tensorboard --logdir {}\nthe pattern  nxm inspect {}\n",
                result.model.string(), (out / "run.jsonl").string(), (out / "runs").string(), result.model.string());

@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -15,6 +16,8 @@
 #include "nxm/cli/verbs.h"
 #include "nxm/io/hub.h"
 #include "nxm/io/json_fields.h"
+#include "nxm/kernels/linear.h"
+#include "nxm/kernels/target.h"
 
 namespace nxm::cli {
 namespace {
@@ -31,6 +34,18 @@ OrderedJson libraries() {
           {"utf8proc", utf8proc_version()}};
 }
 
+// Names of the kernels that the chosen target can run.
+OrderedJson kernels() {
+  const auto targets = available_targets();
+  const auto end = std::ranges::find(targets, chosen_target());
+  OrderedJson names = OrderedJson::array();
+  for (const LinearKernel& kernel : linear_kernels()) {
+    if (end != targets.end() && std::find(targets.begin(), end + 1, kernel.needs) != end + 1)
+      names.push_back(kernel.name);
+  }
+  return names;
+}
+
 OrderedJson gather() {
   const Processor processor = read_processor("/proc/cpuinfo");
   const ThreadBudget budget = thread_budget();
@@ -40,6 +55,8 @@ OrderedJson gather() {
                       {"isa", processor.isa},
                       {"threads", budget.threads},
                       {"threads_reason", budget.reason}};
+  info["target"] = name_of(chosen_target());
+  info["kernels"] = kernels();
   info["torch"] = nullptr;
   if (const auto torch = torch_info()) info["torch"] = {{"version", torch->version}, {"compute", torch->compute}};
   info["libraries"] = libraries();
@@ -53,7 +70,8 @@ OrderedJson gather() {
 
 void print_words(const OrderedJson& info) {
   const auto text = [](const OrderedJson& value) { return value.get<std::string>(); };
-  std::string isa, versions;
+  std::string isa, kernels, versions;
+  for (const auto& name : info["kernels"]) kernels += text(name) + " ";
   for (const auto& flag : info["isa"]) isa += text(flag) + " ";
   for (const auto& [name, version] : info["libraries"].items()) versions += fmt::format("{} {}, ", name, text(version));
   if (!versions.empty()) versions.resize(versions.size() - 2);
@@ -62,6 +80,8 @@ void print_words(const OrderedJson& info) {
   fmt::print("nxm        {}\n", text(info["version"]));
   fmt::print("processor  {}\n", text(info["cpu"]));
   fmt::print("ISA        {}\n", isa);
+  fmt::print("target     {}\n", text(info["target"]));
+  fmt::print("kernels    {}\n", kernels);
   fmt::print("threads    {} ({})\n", info["threads"].get<int>(), text(info["threads_reason"]));
   fmt::print("training   {}\n", torch.is_null() ? "no: built without LibTorch"
                                                 : fmt::format("LibTorch {}; by default on {}", text(torch["version"]),

@@ -31,6 +31,7 @@ constexpr void (*kVerbs[])(CLI::App&) = {
     add_finetune,  //
     add_eval,      //
     add_predict,   //
+    add_bench,     //
     add_tokenize,  //
     add_data,      //
     add_inspect,   //

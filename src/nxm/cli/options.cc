@@ -24,8 +24,12 @@ void ModelOptions::add_to(CLI::App& verb) {
 
 void RunOptions::add_to(CLI::App& verb) {
   verb.add_option("--batch", batch, "Examples run together")->capture_default_str()->check(CLI::Range(1, 1 << 16));
-  verb.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  verb.add_option("--precision", precision, "auto, fp32 or bf16")->capture_default_str();
+  verb.add_option("--engine", engine, "nxm, or torch where this nxm is built with it")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"nxm", "torch"}));
+  verb.add_option("--device", device, "auto, cpu; with --engine torch also cuda or cuda:N")->capture_default_str();
+  verb.add_option("--precision", precision, "auto (as the model is stored), f32, bf16, int8 (not torch)")
+      ->capture_default_str();
   verb.add_option("--threads", threads, "Threads; 0: all that this process may use")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));

@@ -25,10 +25,10 @@ struct ModelOptions {
   void add_to(CLI::App& verb);
 };
 
-/// --batch, --device, --precision, --threads.
+/// --batch, --engine, --device, --precision, --threads.
 struct RunOptions {
   int64_t batch = 32;
-  std::string device = "auto", precision = "auto";
+  std::string engine = "nxm", device = "auto", precision = "auto";
   int threads = 0;
   void add_to(CLI::App& verb);
 };

@@ -12,6 +12,7 @@ void add_fetch(CLI::App& app);
 void add_finetune(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_predict(CLI::App& app);
+void add_bench(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_inspect(CLI::App& app);
 void add_data(CLI::App& app);

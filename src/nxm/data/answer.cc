@@ -21,4 +21,15 @@ Answer answer_of(std::span<const float> logits, std::span<const std::string> lab
   return {labels[static_cast<size_t>(best - logits.begin())], 1 / sum};
 }
 
+std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits) {
+  if (task.kind == TaskKind::kRegression) return {logits.begin(), logits.end()};
+  const auto width = static_cast<size_t>(task.outputs());
+  std::vector<float> classes;
+  for (size_t i = 0; i + width <= logits.size(); i += width) {
+    const auto row = logits.subspan(i, width);
+    classes.push_back(static_cast<float>(std::ranges::max_element(row) - row.begin()));
+  }
+  return classes;
+}
+
 }  // namespace nxm

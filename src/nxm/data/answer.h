@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a model's logits for one text say in words.
+// What a model's logits say: in words for one text, as a task's classes or values for a whole dataset.
 
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "nxm/data/task.h"
 
 namespace nxm {
 
@@ -16,5 +19,8 @@ struct Answer {
 /// The most likely label, the first of equals. logits (O), labels (O), O >= 1.
 /// Throws Error(where) if a logit is not finite.
 Answer answer_of(std::span<const float> logits, std::span<const std::string> labels, std::string_view where);
+
+/// Class ids (argmax, first of equals) or values, from logits (N, outputs).
+std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits);
 
 }  // namespace nxm

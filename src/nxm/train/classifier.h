@@ -5,14 +5,11 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "nxm/data/dataset.h"
-#include "nxm/data/task.h"
 #include "nxm/io/model_config.h"
-#include "nxm/metrics/metrics.h"
 
 namespace nxm {
 
@@ -38,8 +35,5 @@ class Classifier {
   explicit Classifier(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };
-
-/// Class ids (argmax, first of equals) or values, from logits (N, outputs).
-std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits);
 
 }  // namespace nxm

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "nxm/train/classifier.h"
+#include "nxm/data/answer.h"
 #include "nxm/train/weights.h"
 
 namespace nxm {
@@ -38,17 +38,6 @@ std::vector<float> dataset_logits(const Bert& model, const Dataset& data, int64_
     if (progress) progress(done);
   }
   return all;
-}
-
-std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits) {
-  if (task.kind == TaskKind::kRegression) return {logits.begin(), logits.end()};
-  const auto width = static_cast<size_t>(task.outputs());
-  std::vector<float> classes;
-  for (size_t i = 0; i + width <= logits.size(); i += width) {
-    const auto row = logits.subspan(i, width);
-    classes.push_back(static_cast<float>(std::ranges::max_element(row) - row.begin()));
-  }
-  return classes;
 }
 
 Scores evaluate(const Bert& model, const Dataset& data, const Task& task, const Compute& compute) {

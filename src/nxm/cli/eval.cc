@@ -6,14 +6,16 @@
 #include <cstdio>
 #include <memory>
 
+#include "nxm/cli/engine.h"
 #include "nxm/cli/options.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
+#include "nxm/data/answer.h"
 #include "nxm/data/label_map.h"
 #include "nxm/data/submission.h"
 #include "nxm/io/json_fields.h"
+#include "nxm/metrics/metrics.h"
 #include "nxm/report/table.h"
-#include "nxm/train/classifier.h"
 
 namespace nxm::cli {
 namespace {
@@ -27,7 +29,7 @@ struct EvalFlags {
 };
 
 /// Class ids of the task, or values.
-std::vector<float> predict(const Classifier& model, const Task& task, const Dataset& data, int64_t batch,
+std::vector<float> predict(const Engine& model, const Task& task, const Dataset& data, int64_t batch,
                            const std::string& where) {
   const LabelMap map = map_labels(task, model.config().labels, where);
   if (!map.note.empty()) fmt::print(stderr, "{}\n", map.note);
@@ -50,11 +52,11 @@ void eval(const EvalFlags& flags) {
         "split '{}' of '{}' has no labels, so there is no score; give --submission FOLDER for a file of predictions",
         flags.split, task.name);
   }
-  const Classifier model = Classifier::load(choice.model, flags.run.device, flags.run.precision, flags.run.threads);
-  const auto max_length = static_cast<size_t>(length_for(model.config(), choice.max_length));
+  const auto model = load_engine(choice.model, flags.run);
+  const auto max_length = static_cast<size_t>(length_for(model->config(), choice.max_length));
   ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
-  const Dataset data = tokenize(examples, Tokenizer::load(choice.model), max_length, &pool);
-  const std::vector<float> predictions = predict(model, task, data, flags.run.batch, choice.model.string());
+  const Dataset data = tokenize(examples, model->tokenizer(), max_length, &pool);
+  const std::vector<float> predictions = predict(*model, task, data, flags.run.batch, choice.model.string());
 
   OrderedJson json{{"task", task.name},
                    {"split", flags.split},

@@ -9,13 +9,13 @@
 #include <memory>
 #include <system_error>
 
+#include "nxm/cli/engine.h"
 #include "nxm/cli/options.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
 #include "nxm/data/answer.h"
 #include "nxm/data/requests.h"
 #include "nxm/io/json_fields.h"
-#include "nxm/train/classifier.h"
 
 namespace nxm::cli {
 namespace {
@@ -67,20 +67,19 @@ void predict(const PredictFlags& flags) {
     if (!file) fail(flags.input, "cannot open: {}", std::generic_category().message(errno));
     input = file.get();
   }
-  const Classifier model = Classifier::load(folder, flags.run.device, flags.run.precision, flags.run.threads);
-  const auto max_length = static_cast<size_t>(length_for(model.config(), flags.model.max_length));
-  const Tokenizer tokenizer = Tokenizer::load(folder);
+  const auto model = load_engine(folder, flags.run);
+  const auto max_length = static_cast<size_t>(length_for(model->config(), flags.model.max_length));
   ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
 
   const auto lines = static_cast<size_t>(isatty(fileno(input)) != 0 ? 1 : kChunkBatches * flags.run.batch);
-  const auto outputs = static_cast<size_t>(model.outputs());
+  const size_t outputs = model->config().labels.size();
   Requests requests(input, flags.input == "-" ? "stdin" : flags.input, flags.pair);
   for (Chunk chunk; read_chunk(requests, lines, chunk);) {
-    const Dataset data = tokenize(chunk.examples, tokenizer, max_length, &pool);
-    const std::vector<float> logits = model.logits(data, flags.run.batch);
+    const Dataset data = tokenize(chunk.examples, model->tokenizer(), max_length, &pool);
+    const std::vector<float> logits = model->logits(data, flags.run.batch);
     for (size_t i = 0; i < chunk.places.size(); ++i) {
       const auto row = std::span(logits).subspan(i * outputs, outputs);
-      fmt::print("{}", answer_line(row, model.config().labels, chunk.places[i], flags.json));
+      fmt::print("{}", answer_line(row, model->config().labels, chunk.places[i], flags.json));
     }
     if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
   }
