@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <system_error>
 #include <utility>
 
 #include "nxm/core/error.h"
 #include "nxm/core/suggest.h"
 #include "nxm/io/atomic_file.h"
+#include "nxm/io/packed_weights.h"
 
 namespace nxm {
 namespace {
@@ -153,22 +155,75 @@ ModelDir::ModelDir(const fs::path& folder)
       }
     }
   }
+  packed_ = packed_info(config_, (folder / kConfig).string());
+  find_packed();
+}
+
+void ModelDir::find_packed() {
+  std::set<std::string, std::less<>> known;  // parts that belong to a packed weight
+  if (packed_) {
+    const auto shapes = expected_tensors(config_);
+    for (const std::string& weight : packed_->layers) {
+      const std::vector<int64_t>& shape = shapes.at(weight);
+      TensorInfo info{packed_->dtype, shape, 0, 0};
+      for (PackedPart& part : packed_parts(*packed_, weight, shape[0], shape[1])) {
+        info.end += packed_part(weight, part).bytes();
+        known.insert(std::move(part.name));
+      }
+      packed_weights_.emplace(weight, std::move(info));
+    }
+  }
+  for (const auto& [name, at] : places_) {
+    if (!weight_of_part(name) || known.contains(name)) continue;
+    fail(folder_.string(), "tensor {} is part of a packed weight of which config.json says nothing at $.nxm. {}",
+         shown_name(*at.stored_name), "Copy config.json from where the weights are from");
+  }
+}
+
+const TensorInfo& ModelDir::packed_part(const std::string& weight, const PackedPart& part) const {
+  const std::string where = folder_.string();
+  if (places_.contains(weight)) {
+    fail(where, "the weight '{}' is there dense, and packed by config.json at $.nxm.layers. Remove one of the two",
+         weight);
+  }
+  if (!places_.contains(part.name)) {
+    fail(where, "no tensor '{}', although '{}' is packed by config.json at $.nxm.layers. Pack the model again",
+         part.name, weight);
+  }
+  const TensorInfo& stored = info(part.name);
+  if (stored.dtype != part.dtype || stored.shape != part.shape) {
+    fail(where, "tensor '{}': expected {} {} by config.json, found {} {}. Pack the model again", part.name,
+         name_of(part.dtype), shape_text(part.shape), name_of(stored.dtype), shape_text(stored.shape));
+  }
+  return stored;
 }
 
 std::vector<std::string> ModelDir::names() const {
   std::vector<std::string> names;
-  for (const auto& entry : places_) names.push_back(entry.first);
+  for (const auto& entry : places_) {
+    if (!weight_of_part(entry.first)) names.push_back(entry.first);
+  }
+  for (const auto& entry : packed_weights_) names.push_back(entry.first);
+  std::sort(names.begin(), names.end());
   return names;
 }
 
-bool ModelDir::has(std::string_view name) const { return places_.contains(name); }
+bool ModelDir::has(std::string_view name) const { return places_.contains(name) || packed_weights_.contains(name); }
 
 const TensorInfo& ModelDir::info(std::string_view name) const {
+  const auto packed = packed_weights_.find(name);
+  if (packed != packed_weights_.end()) return packed->second;
   const Place& at = place(name);
   return files_[at.file].info(*at.stored_name);
 }
 
 void ModelDir::read_f32(std::string_view name, std::span<float> out) const {
+  if (const auto found = packed_weights_.find(name); found != packed_weights_.end()) {
+    const Packed packed = read_packed(*this, *packed_, found->first);
+    require(std::cmp_equal(out.size(), packed.rows * packed.cols),
+            "ModelDir::read_f32: out is not of the weight's size");
+    return unpack(packed.view(), {out.data(), packed.rows, packed.cols});
+  }
   const Place& at = place(name);
   files_[at.file].read_f32(*at.stored_name, out);
 }
@@ -187,8 +242,8 @@ uint64_t ModelDir::weight_bytes() const {
 const ModelDir::Place& ModelDir::place(std::string_view name) const {
   const auto found = places_.find(name);
   if (found == places_.end()) {
-    std::vector<std::string_view> known;
-    for (const auto& entry : places_) known.push_back(entry.first);
+    const std::vector<std::string> all = names();
+    const std::vector<std::string_view> known(all.begin(), all.end());
     fail(folder_.string(), "no tensor {} among the model's {}{}", shown_name(name), known.size(),
          did_you_mean(name, known));
   }
@@ -204,6 +259,12 @@ void write_model_dir(const fs::path& folder, const ModelConfig& config, std::vec
     require(tensor.name != "classifier.weight" || tensor.shape.at(0) == static_cast<int64_t>(written.labels.size()),
             "write_model_dir: classifier.weight has not a row for each label");
   }
+  if (const auto packed = packed_info(config, kConfig)) written.extra["nxm"] = {{"pattern", packed->pattern.str()}};
+  write_model_files(folder, written, std::move(tensors), tokenizer_from);
+}
+
+void write_model_files(const fs::path& folder, const ModelConfig& config, std::vector<TensorToWrite> tensors,
+                       const fs::path& tokenizer_from) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (error) fail_errno(folder, "make the folder", error.value());
@@ -212,7 +273,12 @@ void write_model_dir(const fs::path& folder, const ModelConfig& config, std::vec
     if (source && !fs::equivalent(*source, folder / name, error)) write_file(folder / name, read_file(*source));
   }
   write_safetensors(folder / kWeights, std::move(tensors), {{"format", "pt"}});
-  write_file(folder / kConfig, written.to_json());
+  write_file(folder / kConfig, config.to_json());
+}
+
+void remove_model_files(const fs::path& folder) {
+  for (const char* name : {kConfig, kWeights, kIndex}) fs::remove(folder / name);
+  for (const char* name : kTokenizerFiles) fs::remove(folder / name);
 }
 
 }  // namespace nxm

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,28 +13,40 @@
 
 #include "nxm/io/model_config.h"
 #include "nxm/io/model_tensors.h"
+#include "nxm/io/packed_info.h"
 #include "nxm/io/safetensors.h"
 
 namespace nxm {
 
+struct PackedPart;
+
 /// Reads a directory. Names are canonical: those of transformers' BertForSequenceClassification
 /// ("bert.embeddings.word_embeddings.weight", "bert.pooler.dense.bias", "classifier.weight"), whether the files have
 /// the "bert." prefix or not; LayerNorm gamma/beta become weight/bias; `embeddings.position_ids` buffers are left out.
+/// Packed N:M weights stand under their plain names with their dense shapes, so that whoever knows nothing of packing
+/// reads what the model computes with.
 class ModelDir {
  public:
   /// Throws Error: not a folder, no config.json, no weights, a shard name that is absolute, has `..`, is missing or
   /// resolves (through links) outside the folder (a Hugging Face cache snapshot may link into its own ../../blobs),
-  /// an index that disagrees with its shards, two files' tensors with one canonical name.
+  /// an index that disagrees with its shards, two files' tensors with one canonical name, packed weights that are not
+  /// what config.json says of them.
   explicit ModelDir(const std::filesystem::path& folder);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
   [[nodiscard]] const ModelConfig& config() const { return config_; }
-  /// Canonical names, sorted.
+  /// None for a directory without packed weights.
+  [[nodiscard]] const std::optional<PackedInfo>& packed() const { return packed_; }
+  /// Canonical names, sorted; of a packed weight only the plain one.
   [[nodiscard]] std::vector<std::string> names() const;
   [[nodiscard]] bool has(std::string_view name) const;
+  /// Of a packed weight: the dense shape, the type of its values, and the bytes of all that is stored for it. Knows the
+  /// parts too ("….nm_values").
   [[nodiscard]] const TensorInfo& info(std::string_view name) const;
+  /// Values; of a packed weight, checked, what it stands for.
   void read_f32(std::string_view name, std::span<float> out) const;
-  void read(std::string_view name, std::span<std::byte> out) const;  ///< its bytes as stored
+  /// Its bytes as stored; of a packed weight only part by part.
+  void read(std::string_view name, std::span<std::byte> out) const;
   /// Bytes of the weight files on disk.
   [[nodiscard]] uint64_t weight_bytes() const;
 
@@ -43,19 +56,31 @@ class ModelDir {
     const std::string* stored_name;  // in that file's tensors()
   };
   [[nodiscard]] const Place& place(std::string_view name) const;
+  void find_packed();
+  [[nodiscard]] const TensorInfo& packed_part(const std::string& weight, const PackedPart& part) const;
 
   std::filesystem::path folder_;
   ModelConfig config_;
   std::vector<SafetensorsFile> files_;
-  std::map<std::string, Place, std::less<>> places_;
+  std::map<std::string, Place, std::less<>> places_;  // parts of packed weights included
+  std::optional<PackedInfo> packed_;
+  std::map<std::string, TensorInfo, std::less<>> packed_weights_;  // what info() says of them
 };
 
 /// Writes config.json, model.safetensors (metadata {"format": "pt"}; F32) and copies the tokenizer files
 /// (tokenizer.json, tokenizer_config.json, vocab.txt, special_tokens_map.json) from `tokenizer_from` where they exist.
 /// ("" for none). Every file is written atomically, config.json last. Creates `folder`. A config without labels gets
-/// the one label "LABEL_0". Throws ContractError for tensors of another type or a classifier without a row for each
-/// label.
+/// the one label "LABEL_0", that of a packed model keeps the pattern alone. Throws ContractError for tensors of another
+/// type or a classifier without a row for each label.
 void write_model_dir(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorToWrite> tensors,
                      const std::filesystem::path& tokenizer_from);
+
+/// The same for tensors of any type, with the config as it is.
+void write_model_files(const std::filesystem::path& folder, const ModelConfig& config,
+                       std::vector<TensorToWrite> tensors, const std::filesystem::path& tokenizer_from);
+
+/// Removes the files that write_model_files() writes and the index of shards, config.json first: from then on the
+/// folder is no model.
+void remove_model_files(const std::filesystem::path& folder);
 
 }  // namespace nxm

@@ -1,40 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Packed N:M weights in a model directory: which layers config.json's "nxm" names, and their tensors in the safetensors
-// files. Layout in docs/formats.md.
+// Packed N:M weights in a model directory: the tensors that stand for one dense weight. Layout in docs/formats.md.
 
-#include <filesystem>
-#include <map>
+#include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nxm/core/packed.h"
-#include "nxm/io/model_config.h"
 #include "nxm/io/model_dir.h"
+#include "nxm/io/packed_info.h"
 
 namespace nxm {
 
-/// config.json's "nxm": {"version": 1, "pattern": "2:4", "precision": "int8", "layers": ["bert.encoder.…query", …]}.
-struct PackedInfo {
-  int version = 1;
-  Pattern pattern;
-  DType dtype = DType::kF32;
-  std::vector<std::string> layers;  ///< canonical names of weights: "bert.encoder.layer.0.….query.weight"
+/// A tensor that holds a part of a packed weight.
+struct PackedPart {
+  std::string name;  ///< "….nm_values", "….nm_indices", "….nm_scales"
+  DType dtype;
+  std::vector<int64_t> shape;
 };
 
-/// From config.extra; none if the directory is not packed. Throws Error at the JSON path: another version (says what
-/// this build reads), unknown keys, bad pattern, unknown precision, a name twice or not one of the model's layers.
-std::optional<PackedInfo> packed_info(const ModelConfig& config, std::string_view where);
+/// The parts of `weight` ("….weight") of shape (rows, cols), in the order above; scales for I8 only. Throws Error if
+/// the pattern does not fit the shape.
+std::vector<PackedPart> packed_parts(const PackedInfo& info, std::string_view weight, int64_t rows, int64_t cols);
 
-/// Reads and checks one packed weight, `name` as in PackedInfo::layers. Throws Error as core's check() does, and for
-/// missing tensors, wrong dtypes and shapes.
+/// "….weight" for the name of a part; none for other tensors.
+std::optional<std::string> weight_of_part(std::string_view tensor);
+
+/// Reads and checks one packed weight, `name` as in PackedInfo::layers; `info` is that of `dir`. Throws Error as core's
+/// check() does.
 Packed read_packed(const ModelDir& dir, const PackedInfo& info, const std::string& name);
-
-/// Packs every weight of `dir` that satisfies `pattern` (linear layers of the encoder) and writes a model directory.
-/// Other tensors: F32, or BF16 where dtype is BF16, F16 or I8 and the tensor is an embedding table. Atomically, as
-/// write_model_dir does. Throws Error if a layer is not in the pattern (names it), or `to` exists and is not empty.
-PackedInfo pack_model_dir(const ModelDir& dir, const Pattern& pattern, DType dtype, const std::filesystem::path& to);
-/// The inverse: a plain model directory in F32 with exact zeros.
-void unpack_model_dir(const ModelDir& dir, const std::filesystem::path& to);
 
 }  // namespace nxm
