@@ -32,12 +32,7 @@ DType stored_type(Precision precision) {
 }  // namespace
 
 LayerReader::LayerReader(const ModelDir& dir, const ModelConfig& config, Target target, bool dense)
-    : dir_(dir),
-      config_(config),
-      shapes_(expected_tensors(config)),
-      packed_(packed_info(config, dir.folder().string())),
-      target_(target),
-      dense_(dense) {}
+    : dir_(dir), config_(config), shapes_(expected_tensors(config)), target_(target), dense_(dense) {}
 
 const TensorInfo& LayerReader::check_shape(const std::string& name) const {
   const TensorInfo& info = dir_.info(name);
@@ -56,12 +51,12 @@ std::vector<float> LayerReader::tensor(const std::string& name) const {
 }
 
 bool LayerReader::is_packed(const std::string& weight) const {
-  return packed_ && std::ranges::find(packed_->layers, weight) != packed_->layers.end();
+  return dir_.packed() && std::ranges::find(dir_.packed()->layers, weight) != dir_.packed()->layers.end();
 }
 
 Packed LayerReader::packed_rows(const std::vector<std::string>& weights) const {
-  Packed all = read_packed(dir_, *packed_, weights[0]);
-  for (size_t i = 1; i < weights.size(); ++i) append(all, read_packed(dir_, *packed_, weights[i]));
+  Packed all = read_packed(dir_, *dir_.packed(), weights[0]);
+  for (size_t i = 1; i < weights.size(); ++i) append(all, read_packed(dir_, *dir_.packed(), weights[i]));
   return all;
 }
 

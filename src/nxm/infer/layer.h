@@ -63,7 +63,6 @@ class LayerReader {
   const ModelDir& dir_;
   const ModelConfig& config_;
   std::map<std::string, std::vector<int64_t>> shapes_;
-  std::optional<PackedInfo> packed_;
   Target target_;
   bool dense_;
 };

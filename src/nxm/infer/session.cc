@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <future>
 #include <mutex>
 
 #include "nxm/core/error.h"
@@ -26,7 +27,7 @@ ModelConfig config_of(const ModelDir& dir) {
 }
 
 Precision precision_of(const ModelDir& dir) {
-  const std::optional<PackedInfo> packed = packed_info(dir.config(), dir.folder().string());
+  const std::optional<PackedInfo>& packed = dir.packed();
   if (packed && packed->dtype == DType::kI8) return Precision::kInt8;
   return packed && packed->dtype == DType::kBF16 ? Precision::kBf16 : Precision::kF32;
 }
@@ -47,14 +48,14 @@ Dataset encode(std::span<const Text> texts, const Tokenizer& tokenizer, int64_t 
 }  // namespace
 
 struct Session::Impl {
-  Impl(const ModelDir& dir, const SessionOptions& options)
+  Impl(const ModelDir& dir, const SessionOptions& options, std::future<Tokenizer> words)
       : where(dir.folder().string()),
         config(config_of(dir)),
         precision(options.precision.value_or(precision_of(dir))),
         target(chosen_target()),
-        tokenizer(Tokenizer::load(dir.folder())),
         pool(options.threads > 0 ? options.threads : available_threads()),
-        encoder(LayerReader(dir, config, target, options.dense), precision, pool) {}
+        encoder(LayerReader(dir, config, target, options.dense), precision, pool),
+        tokenizer(words.get()) {}
 
   void check(const Batch& batch) const {
     const auto rows = static_cast<size_t>(batch.tokens());
@@ -78,11 +79,11 @@ struct Session::Impl {
   ModelConfig config;
   Precision precision;
   Target target;
-  Tokenizer tokenizer;
   std::mutex mutex;  // of pool and workspace
   ThreadPool pool;
   Workspace workspace;
   Encoder encoder;
+  Tokenizer tokenizer;
 };
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -91,7 +92,9 @@ Session::Session(Session&&) noexcept = default;
 Session& Session::operator=(Session&&) noexcept = default;
 
 Session Session::load(const std::filesystem::path& folder, const SessionOptions& options) {
-  return Session(std::make_unique<Impl>(ModelDir(folder), options));
+  // A vocabulary takes as long to read as the weights of a small model.
+  auto words = std::async(std::launch::async, [&folder] { return Tokenizer::load(folder); });
+  return Session(std::make_unique<Impl>(ModelDir(folder), options, std::move(words)));
 }
 
 const ModelConfig& Session::config() const { return impl_->config; }
