@@ -2,9 +2,10 @@
 # How a room, its tests, its benchmarks and its fuzz targets are built.
 
 add_library(nxm_options INTERFACE)
-target_include_directories(nxm_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
-target_compile_options(nxm_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion
-  -Wno-missing-field-initializers)
+target_include_directories(nxm_options INTERFACE $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src> $<INSTALL_INTERFACE:include>)
+target_compile_features(nxm_options INTERFACE cxx_std_20)
+set(warnings -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion -Wno-missing-field-initializers)
+target_compile_options(nxm_options INTERFACE "$<BUILD_INTERFACE:${warnings}>")
 if(NXM_SANITIZE)
   target_compile_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE})

@@ -20,7 +20,7 @@ HOME_PATH = re.compile(r"(?<![\w.$}/])/(?:work|root|home)/\w")
 # rule -> (what breaks it, where it does not hold)
 BANNED = {
     # What the compiler itself defines (__x86_64__) may be asked for: it is the machine, not a feature.
-    "conditional compilation; use another source file": (r"^\s*#\s*(if|ifdef|ifndef|elif)\b(?!.*\b__\w+__\b)",
+    "conditional compilation; use another source file": (r"^\s*#\s*(if|ifdef|ifndef|elif)\b(?!.*\b(__\w+__|__cplusplus)\b)",
                                                          r"/kernels/|/train/torch\.h$"),
     "getenv outside core/env": (r"\b(secure_)?getenv\s*\(", r"/core/env\.cc$"),
     "printing in a library": (r"std::(cout|cerr|clog)\b|\b(std::)?f?printf\s*\(|\bfmt::print\b", r"/cli/|/report/progress\.cc$"),
