@@ -9,6 +9,7 @@
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/tile.h"
 #include "nxm/kernels/weights.h"
 
 namespace nxm {
@@ -37,7 +38,7 @@ class DenseFloat : public Linear {
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* /*scratch*/,
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
-    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kDenseRows));  // as equal as they can be
+    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kTileRows));  // as equal as they can be
     const int64_t block = kBlockRows / tile * tile;
     const int64_t panels = ceil_div(outputs_, code_.panel);
     const auto blocks = [&](int64_t begin, int64_t end) {
@@ -80,18 +81,19 @@ std::unique_ptr<Linear> make(const LinearSource& source) {
 
 bool any(const LinearSource& /*source*/) { return true; }
 
+template <Target kTarget>
+void add(std::vector<LinearKernel>& table, std::string_view f32, std::string_view bf16) {
+  if (dense_float_code(kTarget) == nullptr) return;
+  table.push_back({f32, Precision::kF32, kTarget, false, 0, any, make<kTarget, float>});
+  table.push_back({bf16, Precision::kBf16, kTarget, false, 0, any, make<kTarget, uint16_t>});
+}
+
 }  // namespace
 
 void add_dense_float_kernels(std::vector<LinearKernel>& table) {
-  const auto add = [&](Target target, std::string_view f32, std::string_view bf16, auto make_f32, auto make_bf16) {
-    if (dense_float_code(target) == nullptr) return;
-    table.push_back({f32, Precision::kF32, target, false, 0, any, make_f32});
-    table.push_back({bf16, Precision::kBf16, target, false, 0, any, make_bf16});
-  };
-  add(Target::kNeon, "dense_f32_neon", "dense_bf16_neon", make<Target::kNeon, float>, make<Target::kNeon, uint16_t>);
-  add(Target::kAvx2, "dense_f32_avx2", "dense_bf16_avx2", make<Target::kAvx2, float>, make<Target::kAvx2, uint16_t>);
-  add(Target::kAvx512, "dense_f32_avx512", "dense_bf16_avx512", make<Target::kAvx512, float>,
-      make<Target::kAvx512, uint16_t>);
+  add<Target::kNeon>(table, "dense_f32_neon", "dense_bf16_neon");
+  add<Target::kAvx2>(table, "dense_f32_avx2", "dense_bf16_avx2");
+  add<Target::kAvx512>(table, "dense_f32_avx512", "dense_bf16_avx512");
 }
 
 }  // namespace nxm

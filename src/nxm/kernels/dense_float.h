@@ -7,16 +7,12 @@
 
 namespace nxm {
 
-/// Tokens whose sums are held in registers at once: 6 rows by 2 vectors are 12 of 16 registers, enough to hide the
-/// latency of a fused multiply-add on two units.
-constexpr int64_t kDenseRows = 6;
-
 /// One block of y: `rows` tokens by one panel of outputs.
 template <typename T>
 struct DenseBlock {
   const float* x;  ///< (rows, inputs)
   int64_t rows, inputs;
-  int64_t tile;       ///< rows at a time, at most kDenseRows
+  int64_t tile;       ///< rows at a time, at most kTileRows
   const T* w;         ///< (inputs, panel)
   float* y;           ///< (rows, panel) within (rows, outputs)
   int64_t outputs;    ///< from one row of y to the next

@@ -2,8 +2,8 @@
 #include "nxm/kernels/linear.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "nxm/core/error.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/reference.h"
 
@@ -28,6 +28,7 @@ std::vector<LinearKernel> all_kernels() {
   };
   add_dense_float_kernels(table);
   add_sparse_float_kernels(table);
+  add_int8_kernels(table);
   return table;
 }
 
@@ -43,6 +44,15 @@ const LinearKernel* best(const LinearSource& source, Precision precision, Target
            kernel.takes(source);
   });
   return found == table.rend() ? nullptr : &*found;
+}
+
+/// Does a sparse kernel beat the dense one (docs/kernels.md)? Per window a sparse kernel does as many steps as there
+/// are kept weights (f32), or kept weights in fours (int8), and each of its steps costs more than a dense one.
+bool pays(const Pattern& pattern, Precision precision) {
+  if (precision != Precision::kInt8) return pattern.of <= 4 && 2 * pattern.keep <= pattern.of;
+  const int groups = 16 / pattern.of;
+  const int steps = (groups * pattern.keep + 3) / 4;
+  return 7 * steps <= groups * pattern.of;  // at most two steps for 14 to 16 inputs, where dense takes four
 }
 
 }  // namespace
@@ -64,11 +74,22 @@ std::span<const LinearKernel> linear_kernels() {
 }
 
 LinearChoice make_linear(const LinearSource& source, Precision precision, Target target, bool dense) {
-  const LinearKernel* kernel = dense ? nullptr : best(source, precision, target, true);
-  if (kernel == nullptr) kernel = best(source, precision, target, false);
-  if (kernel == nullptr) kernel = best(source, precision, target, true);
-  if (kernel == nullptr) fail("kernels", "no kernel for {} weights on {}", name_of(precision), name_of(target));
-  return {kernel->make(source), kernel->name, source.packed ? source.packed->pattern.str() : "dense"};
+  const LinearKernel* sparse = source.packed && !dense ? best(source, precision, target, true) : nullptr;
+  const LinearKernel* expanded = best(source, precision, target, false);
+  const auto choice = [&](const LinearKernel& kernel, std::string why) {
+    return LinearChoice{kernel.make(source), kernel.name, std::move(why)};
+  };
+  const std::string pattern = source.packed ? source.packed->pattern.str() : "";
+  if (expanded == nullptr) return choice(*best(source, precision, target, true), "no kernel but the reference");
+  if (!source.packed) return choice(*expanded, "not sparse");
+  if (dense) return choice(*expanded, pattern + " runs dense as asked");
+  if (sparse == nullptr || sparse->needs == Target::kScalar) {
+    return choice(*expanded, pattern + " has no sparse kernel here: expanded");
+  }
+  if (!pays(source.packed->pattern, precision)) {
+    return choice(*expanded, pattern + " is slower sparse than dense: expanded");
+  }
+  return choice(*sparse, pattern + " has a kernel of its own");
 }
 
 }  // namespace nxm

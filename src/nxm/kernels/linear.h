@@ -73,7 +73,7 @@ struct LinearChoice {
 };
 
 /// The fastest kernel for the layer on `target`: sparse where that is known to win (docs/kernels.md), dense where it is
-/// not or where `dense` asks for it. Throws Error if `source` needs a kernel that the precision does not have.
+/// not or where `dense` asks for it.
 LinearChoice make_linear(const LinearSource& source, Precision precision, Target target, bool dense = false);
 
 }  // namespace nxm

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nxm/kernels/code.h"
 #include "nxm/kernels/reference.h"
+#include "nxm/kernels/tile.h"
 
 namespace nxm {
 namespace {
@@ -58,8 +60,16 @@ void attention(const float* q, const float* k, const float* v, int64_t stride, f
 
 const Ops kScalarOps = {add_layer_norm, gelu, tanh, attention};
 
-int64_t attention_scratch(int64_t tokens, int64_t head) { return tokens + 0 * head; }
+int64_t attention_scratch(int64_t tokens, int64_t head) {
+  constexpr int64_t kPad = 32;  // floats: as wide as a tile on any target
+  const int64_t keys = (tokens + kPad - 1) / kPad * kPad;
+  const int64_t width = (head + kPad - 1) / kPad * kPad;
+  return head * keys + tokens * width + kTileRows * (keys + width);
+}
 
-const Ops& ops_for(Target /*target*/) { return kScalarOps; }
+const Ops& ops_for(Target target) {
+  const Ops* ops = simd_ops(target);
+  return ops == nullptr ? kScalarOps : *ops;
+}
 
 }  // namespace nxm

@@ -96,21 +96,21 @@ std::unique_ptr<Linear> make_reference(const LinearSource& source, Precision pre
   return std::make_unique<Reference<float>>(source, precision, levels);
 }
 
-Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q) {
-  float low = 0;
-  float high = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    low = std::min(low, x[i]);
-    high = std::max(high, x[i]);
-  }
-  const auto most = static_cast<float>(levels);
-  const float scale = high > low ? (high - low) / most : 1;
+Quantized quantization(float low, float high, int levels) {
+  const float scale = high > low ? (high - low) / static_cast<float>(levels) : 1;
   const float inverse = 1 / scale;
-  const auto zero = static_cast<int32_t>(std::lrint(-low * inverse));
-  for (int64_t i = 0; i < n; ++i) {
-    q[i] = static_cast<uint8_t>(std::clamp(static_cast<int32_t>(std::lrint(x[i] * inverse)) + zero, 0, levels));
-  }
-  return {scale, zero};
+  return {scale, static_cast<int32_t>(std::lrint(-low * inverse))};
+}
+
+uint8_t quantized(float x, float inverse_scale, int32_t zero, int levels) {
+  return static_cast<uint8_t>(std::clamp(static_cast<int32_t>(std::lrint(x * inverse_scale)) + zero, 0, levels));
+}
+
+Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q) {
+  const auto [low, high] = std::minmax_element(x, x + n);
+  const Quantized by = n == 0 ? Quantized{1, 0} : quantization(std::min(0.0F, *low), std::max(0.0F, *high), levels);
+  for (int64_t i = 0; i < n; ++i) q[i] = quantized(x[i], 1 / by.scale, by.zero, levels);
+  return by;
 }
 
 }  // namespace nxm

@@ -21,7 +21,10 @@ struct Quantized {
   float scale;
   int32_t zero;
 };
-/// Quantises x[0...n) (finite) into q as Precision says. The sum of its roundings: |x - scale (q - zero)| <= scale.
+/// Quantises x[0...n) (finite) into q; |x - scale (q - zero)| <= scale.
 Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q);
+/// For activations in low...high, low <= 0 <= high.
+Quantized quantization(float low, float high, int levels);
+uint8_t quantized(float x, float inverse_scale, int32_t zero, int levels);
 
 }  // namespace nxm

@@ -14,33 +14,33 @@
 namespace nxm {
 namespace {
 
-constexpr int64_t kFew = 12;  // tokens up to which the outputs go in lanes (docs/kernels.md)
+/// Bytes of activations that stay in the second-level cache while the panels go by.
+constexpr int64_t kBlockBytes = 256 * 1024;
+/// Activations that are worth waking a thread to rearrange.
+constexpr int64_t kArrangeGrain = 65536;
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Inputs of a window: a group, or two groups of 1:2, as selections are made from four.
-int64_t window_of(const Pattern& pattern, int64_t inputs) {
-  return pattern.of == 2 && inputs % 4 == 0 ? 4 : pattern.of;
-}
+int64_t window_of(const Pattern& pattern) { return pattern.of == 2 ? 4 : pattern.of; }
 
 template <typename T>
 class SparseFloat : public Linear {
  public:
-  SparseFloat(const LinearSource& source, const SparseFloatCode& code) : code_(code) {
+  SparseFloat(const LinearSource& source, const SparseFloatCode& code) : code_(code), inputs_(source.inputs()) {
     const WeightRows rows(source);
     const Pattern& pattern = source.packed->pattern;
-    layout_.inputs = rows.inputs();
     layout_.outputs = rows.outputs();
-    layout_.window = window_of(pattern, rows.inputs());
+    layout_.window = window_of(pattern);
     layout_.keep = layout_.window / pattern.of * pattern.keep;
-    layout_.pairs = pattern.share % 2 == 0;
+    layout_.windows = inputs_ / layout_.window;
     const auto kept = static_cast<size_t>(rows.kept());
-    const size_t panels = static_cast<size_t>(layout_.panels());
-    values_.resize(panels * kept * kSparsePanel);
-    places_.resize(panels * kept);
+    panels_ = ceil_div(layout_.outputs, kSparsePanel);
+    values_.resize(static_cast<size_t>(panels_) * kept * kSparsePanel);
+    places_.resize(static_cast<size_t>(panels_) * kept);
     std::vector<int32_t> columns(kept);
     std::vector<T> values(kept);
-    for (int64_t o = 0; o < rows.outputs(); ++o) {
+    for (int64_t o = 0; o < layout_.outputs; ++o) {
       rows.columns(o, columns);
       rows.values(o, std::span<T>(values));
       const size_t panel = static_cast<size_t>(o / kSparsePanel) * kept;
@@ -57,60 +57,51 @@ class SparseFloat : public Linear {
 
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
            ThreadPool& pool) const override {
-    const SparseFloatOf<T>& code = code_of();
-    if (few(x.rows)) {
-      const auto panels = [&](int64_t begin, int64_t end) {
-        code.few({layout_, x.data, y.data, x.rows, begin, end, epilogue.bias, epilogue.gelu});
-      };
-      return pool.parallel_for(layout_.panels(), 1, std::ref(panels));
-    }
-    auto* transposed = reinterpret_cast<float*>(scratch);
-    const int64_t tiles = ceil_div(x.rows, code_.tile);
-    const auto tokens = [&](int64_t tile) { return std::min(code_.tile, x.rows - tile * code_.tile); };
-    const auto transpose = [&](int64_t begin, int64_t end) {
-      for (int64_t tile = begin; tile < end; ++tile) {
-        const int64_t row = tile * code_.tile;
-        code_.transpose(x.row(row), tokens(tile), x.cols, transposed + row * x.cols);
+    if (x.rows == 0) return;
+    auto* arranged = reinterpret_cast<float*>(scratch);
+    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kSparseTokens));  // as equal as they can be
+    const auto arrange = [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin * tile; r < std::min(end * tile, x.rows); r += tile) {
+        arrange_tile(x.row(r), std::min(tile, x.rows - r), arranged + r * inputs_);
       }
     };
-    pool.parallel_for(tiles, 1, std::ref(transpose));
-    const int64_t panels = layout_.panels();
+    pool.parallel_for(ceil_div(x.rows, tile), kArrangeGrain / (tile * inputs_) + 1, std::ref(arrange));
+
+    const int64_t row_bytes = inputs_ * static_cast<int64_t>(sizeof(float));
+    const int64_t block = std::max<int64_t>(1, kBlockBytes / row_bytes / tile) * tile;
     const auto work = [&](int64_t begin, int64_t end) {
-      while (begin < end) {  // by tiles
-        const int64_t tile = begin / panels;
-        const int64_t first = begin % panels;
-        const int64_t last = std::min(panels, first + end - begin);
-        const int64_t row = tile * code_.tile;
-        code.many(
-            {layout_, transposed + row * x.cols, y.row(row), tokens(tile), first, last, epilogue.bias, epilogue.gelu});
-        begin += last - first;
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = i / panels_ * block;
+        const SparseTask<T> task = {
+            layout_,    i % panels_,   tile,         arranged + row * inputs_, std::min(block, x.rows - row),
+            y.row(row), epilogue.bias, epilogue.gelu};
+        if constexpr (std::is_same_v<T, float>) {
+          code_.f32(task);
+        } else {
+          code_.bf16(task);
+        }
       }
     };
-    pool.parallel_for(tiles * panels, 1, std::ref(work));
+    pool.parallel_for(ceil_div(x.rows, block) * panels_, 1, std::ref(work));
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
-    if (few(rows)) return 0;
-    const int64_t padded = ceil_div(rows, code_.token_lanes) * code_.token_lanes;
-    return static_cast<size_t>(padded * layout_.inputs) * sizeof(float);
+    return static_cast<size_t>(rows * inputs_) * sizeof(float);
   }
   [[nodiscard]] size_t weight_bytes() const override {
     return values_.size() * sizeof(T) + places_.size() * sizeof(uint32_t);
   }
 
  private:
-  [[nodiscard]] bool few(int64_t rows) const {
-    return rows <= kFew && (layout_.window == 4 || layout_.window == code_.max_window);
-  }
-  [[nodiscard]] const SparseFloatOf<T>& code_of() const {
-    if constexpr (std::is_same_v<T, float>) {
-      return code_.f32;
-    } else {
-      return code_.bf16;
+  /// (tokens, inputs) -> (windows, tokens, window), which the kernel reads in one go.
+  void arrange_tile(const float* x, int64_t tokens, float* out) const {
+    for (int64_t i = 0; i < inputs_; i += layout_.window) {
+      for (int64_t t = 0; t < tokens; ++t, out += layout_.window) std::copy_n(x + t * inputs_ + i, layout_.window, out);
     }
   }
 
   const SparseFloatCode& code_;
+  int64_t inputs_, panels_;
   SparseLayout<T> layout_{};
   AlignedVector<T> values_;
   AlignedVector<uint32_t> places_;
@@ -121,20 +112,26 @@ std::unique_ptr<Linear> make(const LinearSource& source) {
   return std::make_unique<SparseFloat<T>>(source, *sparse_float_code(kTarget));
 }
 
-bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= 1 << kPlaceBits; }
+template <Target kTarget>
+bool fits(const LinearSource& source) {
+  if (!source.packed) return false;
+  const int64_t window = window_of(source.packed->pattern);
+  return (window == 4 || window == sparse_float_code(kTarget)->max_window) && source.inputs() % window == 0;
+}
+
+template <Target kTarget>
+void add(std::vector<LinearKernel>& table, std::string_view f32, std::string_view bf16) {
+  if (sparse_float_code(kTarget) == nullptr) return;
+  table.push_back({f32, Precision::kF32, kTarget, true, 0, fits<kTarget>, make<kTarget, float>});
+  table.push_back({bf16, Precision::kBf16, kTarget, true, 0, fits<kTarget>, make<kTarget, uint16_t>});
+}
 
 }  // namespace
 
 void add_sparse_float_kernels(std::vector<LinearKernel>& table) {
-  const auto add = [&](Target target, std::string_view f32, std::string_view bf16, auto make_f32, auto make_bf16) {
-    if (sparse_float_code(target) == nullptr) return;
-    table.push_back({f32, Precision::kF32, target, true, 0, fits, make_f32});
-    table.push_back({bf16, Precision::kBf16, target, true, 0, fits, make_bf16});
-  };
-  add(Target::kNeon, "nm_f32_neon", "nm_bf16_neon", make<Target::kNeon, float>, make<Target::kNeon, uint16_t>);
-  add(Target::kAvx2, "nm_f32_avx2", "nm_bf16_avx2", make<Target::kAvx2, float>, make<Target::kAvx2, uint16_t>);
-  add(Target::kAvx512, "nm_f32_avx512", "nm_bf16_avx512", make<Target::kAvx512, float>,
-      make<Target::kAvx512, uint16_t>);
+  add<Target::kNeon>(table, "nm_f32_neon", "nm_bf16_neon");
+  add<Target::kAvx2>(table, "nm_f32_avx2", "nm_bf16_avx2");
+  add<Target::kAvx512>(table, "nm_f32_avx512", "nm_bf16_avx512");
 }
 
 }  // namespace nxm

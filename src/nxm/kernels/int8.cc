@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/kernels/int8.h"
+
+#include <algorithm>
+#include <functional>
+#include <vector>
+
+#include "nxm/kernels/aligned.h"
+#include "nxm/kernels/code.h"
+#include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/weights.h"
+
+namespace nxm {
+namespace {
+
+/// Without VNNI products of bytes are added up in 16 bits: 2 * 127 * 127 < 2^15.
+constexpr int kLevels = 127;
+/// Bytes of activations that stay in the second-level cache while the panels go by.
+constexpr int64_t kBlockBytes = 256 * 1024;
+/// Activations that are worth waking a thread to quantise.
+constexpr int64_t kQuantizeGrain = 16384;
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+class Int8 : public Linear {
+ public:
+  Int8(const LinearSource& source, bool sparse, const Int8Code& code) : code_(code), inputs_(source.inputs()) {
+    const WeightRows rows(source);
+    const int64_t panels = ceil_div(rows.outputs(), kInt8Panel);
+    sparse ? lay_out_steps(source.packed->pattern) : lay_out_steps();
+    layout_.outputs = rows.outputs();
+    layout_.steps = static_cast<int64_t>(offsets_.size());
+    weights_.resize(static_cast<size_t>(panels * layout_.steps * kStepBytes));
+    places_.resize(sparse ? weights_.size() / 2 : 0);
+    sums_.resize(static_cast<size_t>(panels * kInt8Panel));
+    scales_.resize(sums_.size());
+    std::vector<int32_t> columns(static_cast<size_t>(rows.kept()));
+    std::vector<int8_t> values(columns.size());
+    for (int64_t o = 0; o < rows.outputs(); ++o) {
+      rows.columns(o, columns);
+      const auto output = static_cast<size_t>(o);
+      scales_[output] = rows.values(o, std::span(values));
+      for (size_t k = 0; k < values.size(); ++k) {
+        sums_[output] += values[k];
+        sparse ? place_sparse(o, static_cast<int64_t>(k), columns[k], values[k])
+               : place_dense(o, columns[k], values[k]);
+      }
+    }
+    layout_.offsets = offsets_.data();
+    layout_.weights = weights_.data();
+    layout_.places = sparse ? places_.data() : nullptr;
+    layout_.sums = sums_.data();
+    layout_.scales = scales_.data();
+  }
+
+  void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
+           ThreadPool& pool) const override {
+    if (x.rows == 0) return;
+    auto* q = reinterpret_cast<uint8_t*>(scratch);
+    auto* by = reinterpret_cast<Quantized*>(scratch + x.rows * stride());
+    const auto quantize = [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        uint8_t* row = q + r * stride();
+        code_.quantize(x.row(r), inputs_, kLevels, row, by + r);
+        std::fill(row + inputs_, row + stride(), uint8_t{0});
+      }
+    };
+    pool.parallel_for(x.rows, kQuantizeGrain / stride() + 1, std::ref(quantize));
+
+    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kInt8Tokens));  // as equal as they can be
+    const int64_t block = std::max<int64_t>(1, kBlockBytes / stride() / tile) * tile;
+    const int64_t panels = ceil_div(layout_.outputs, kInt8Panel);
+    const auto work = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = i / panels * block;
+        const Int8Rows rows = {q + row * stride(), stride(), by + row, std::min(block, x.rows - row)};
+        code_.panel(layout_, rows, i % panels, tile, epilogue.bias, epilogue.gelu, y.row(row));
+      }
+    };
+    pool.parallel_for(ceil_div(x.rows, block) * panels, 1, std::ref(work));
+  }
+
+  [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
+    return static_cast<size_t>(rows) * (static_cast<size_t>(stride()) + sizeof(Quantized));
+  }
+  [[nodiscard]] size_t weight_bytes() const override {
+    return weights_.size() + places_.size() + (offsets_.size() + sums_.size() + scales_.size()) * sizeof(float);
+  }
+
+ private:
+  /// Bytes from one quantised row to the next: a window may begin at the last input, and rows are vectors apart.
+  [[nodiscard]] int64_t stride() const { return (inputs_ + 2 * kWindow - 1) / kWindow * kWindow; }
+
+  /// Dense: four inputs a step.
+  void lay_out_steps() {
+    for (int64_t i = 0; i < inputs_; i += kStepWeights) offsets_.push_back(static_cast<int32_t>(i));
+  }
+  /// N:M: as many whole groups as fit 16 inputs are a window, whose kept weights take steps of four.
+  void lay_out_steps(const Pattern& pattern) {
+    window_ = kWindow / pattern.of * pattern.of;
+    window_kept_ = window_ / pattern.of * pattern.keep;
+    for (int64_t i = 0; i < inputs_; i += window_) {
+      for (int64_t k = 0; k < window_kept_; k += kStepWeights) offsets_.push_back(static_cast<int32_t>(i));
+    }
+    if (offsets_.size() % 2 != 0) offsets_.push_back(0);  // places come in pairs of steps
+  }
+
+  [[nodiscard]] size_t index(int64_t o, int64_t step, int64_t i) const {
+    return static_cast<size_t>(((o / kInt8Panel) * layout_.steps + step) * kStepBytes + o % kInt8Panel * kStepWeights +
+                               i);
+  }
+  void place_dense(int64_t o, int32_t column, int8_t w) {
+    weights_[index(o, column / kStepWeights, column % kStepWeights)] = w;
+  }
+  /// The k-th kept weight of output o.
+  void place_sparse(int64_t o, int64_t k, int32_t column, int8_t w) {
+    const int64_t within = k % window_kept_;
+    const int64_t step = k / window_kept_ * ceil_div(window_kept_, kStepWeights) + within / kStepWeights;
+    const size_t at = index(o, step, within % kStepWeights);
+    weights_[at] = w;
+    const auto place = static_cast<uint8_t>(column % window_ << (step % 2 * 4));
+    const size_t byte = at % kStepBytes + (at / kStepBytes - static_cast<size_t>(step % 2)) / 2 * kStepBytes;
+    places_[byte] = static_cast<uint8_t>(places_[byte] | place);
+  }
+
+  const Int8Code& code_;
+  int64_t inputs_;
+  int64_t window_ = 0, window_kept_ = 0;  // N:M: inputs and kept weights of a window
+  Int8Layout layout_{};
+  std::vector<int32_t> offsets_;
+  AlignedVector<int8_t> weights_;
+  AlignedVector<uint8_t> places_;
+  std::vector<int32_t> sums_;
+  std::vector<float> scales_;
+};
+
+template <Target kTarget, bool kSparse>
+std::unique_ptr<Linear> make(const LinearSource& source) {
+  return std::make_unique<Int8>(source, kSparse, *int8_code(kTarget));
+}
+
+bool any(const LinearSource& /*source*/) { return true; }
+bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= kWindow; }
+
+}  // namespace
+
+void add_int8_kernels(std::vector<LinearKernel>& table) {
+  if (int8_code(Target::kAvx2) == nullptr) return;
+  const auto i8 = Precision::kInt8;
+  table.push_back({"dense_int8_avx2", i8, Target::kAvx2, false, kLevels, any, make<Target::kAvx2, false>});
+  table.push_back({"nm_int8_avx2", i8, Target::kAvx2, true, kLevels, fits, make<Target::kAvx2, true>});
+}
+
+}  // namespace nxm

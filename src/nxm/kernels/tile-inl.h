@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// The block of a dense product that is held in registers: the dense kernel and attention are made of it. Compiled anew
+// for each target (Highway's include guard).
+
+#if defined(NXM_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef NXM_KERNELS_TILE_INL_H_
+#undef NXM_KERNELS_TILE_INL_H_
+#else
+#define NXM_KERNELS_TILE_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+
+#include "nxm/kernels/math-inl.h"
+#include "nxm/kernels/tile.h"
+
+#if NXM_SIMD
+HWY_BEFORE_NAMESPACE();
+namespace nxm::HWY_NAMESPACE {
+namespace {
+
+using D = hn::ScalableTag<float>;
+using V = hn::Vec<D>;
+constexpr D kD;
+constexpr int64_t kLanes = HWY_LANES(float);
+constexpr int64_t kTileWidth = 2 * kLanes;
+
+/// y = x w (+ y) (+ bias), then perhaps GELU.
+template <typename T>
+struct Tile {
+  const float* x;  // (rows, n)
+  int64_t x_stride;
+  const T* w;  // (n, width)
+  int64_t w_stride;
+  int64_t n;
+  float* y;  // (rows, width)
+  int64_t y_stride;
+  bool add = false;             // to what y holds
+  const float* bias = nullptr;  // (width)
+  bool gelu = false;
+};
+
+/// With few rows kSplit sums go side by side, each over its share of n, to hide the latency of additions.
+template <int kRows, int kSplit, typename T>
+HWY_NOINLINE void tile_of(const Tile<T>& t) {
+  V sum[kSplit][kRows][2];
+#pragma GCC unroll 16
+  for (int s = 0; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) sum[s][r][0] = sum[s][r][1] = hn::Zero(kD);
+  }
+  const auto step = [&](int s, int64_t i) HWY_ATTR {
+    const V w0 = load_weights(kD, t.w + i * t.w_stride);
+    const V w1 = load_weights(kD, t.w + i * t.w_stride + kLanes);
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r) {
+      const V x = hn::Set(kD, t.x[r * t.x_stride + i]);
+      sum[s][r][0] = hn::MulAdd(x, w0, sum[s][r][0]);
+      sum[s][r][1] = hn::MulAdd(x, w1, sum[s][r][1]);
+    }
+  };
+  int64_t i = 0;
+  for (; i + kSplit <= t.n; i += kSplit) {
+#pragma GCC unroll 16
+    for (int s = 0; s < kSplit; ++s) step(s, i + s);
+  }
+  for (; i < t.n; ++i) step(0, i);
+#pragma GCC unroll 16
+  for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+    for (int v = 0; v < 2; ++v) {
+      V y = sum[0][r][v];
+#pragma GCC unroll 16
+      for (int s = 1; s < kSplit; ++s) y = hn::Add(y, sum[s][r][v]);
+      float* place = t.y + r * t.y_stride + v * kLanes;
+      if (t.add) y = hn::Add(y, hn::LoadU(kD, place));
+      if (t.bias != nullptr) y = hn::Add(y, hn::LoadU(kD, t.bias + v * kLanes));
+      if (t.gelu) y = gelu(kD, y);
+      hn::StoreU(y, kD, place);
+    }
+  }
+}
+
+template <typename T>
+HWY_INLINE void tile(int64_t rows, const Tile<T>& t) {
+  switch (rows) {
+    case 1:
+      return tile_of<1, 4>(t);
+    case 2:
+      return tile_of<2, 2>(t);
+    case 3:
+      return tile_of<3, 2>(t);
+    case 4:
+      return tile_of<4, 1>(t);
+    case 5:
+      return tile_of<5, 1>(t);
+    default:
+      assert(rows == kTileRows);
+      return tile_of<kTileRows, 1>(t);
+  }
+}
+
+}  // namespace
+}  // namespace nxm::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // NXM_SIMD
+
+#endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/kernels/ops.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "cases.h"
+#include "nxm/kernels/reference.h"
+
+namespace nxm {
+namespace {
+
+using testing::Guarded;
+using testing::normal;
+
+class EveryTarget : public ::testing::TestWithParam<Target> {
+ protected:
+  const Ops& ops_ = ops_for(GetParam());
+};
+
+TEST_P(EveryTarget, IsItsOwn) {
+  EXPECT_EQ(&ops_ == &kScalarOps, GetParam() == Target::kScalar) << "the wrong functions would be tested";
+}
+
+TEST_P(EveryTarget, Gelu) {
+  std::vector<float> x;
+  for (int i = -200000; i <= 200000; ++i) x.push_back(static_cast<float>(i) * 1e-4F);
+  x.insert(x.end(), {0.0F, -0.0F, 1e-30F, -1e-30F, 1e30F, -1e30F});
+  std::vector<float> y = x;
+  ops_.gelu(y.data(), static_cast<int64_t>(y.size()));
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double exact = 0.5 * x[i] * (1 + std::erf(x[i] / std::sqrt(2.0)));
+    ASSERT_NEAR(y[i], exact, 2e-6 + 4e-7 * std::fabs(x[i])) << x[i];
+  }
+}
+
+TEST_P(EveryTarget, Tanh) {
+  std::vector<float> x = {0.0F, 1e-30F, -1e-30F, 50.0F, -50.0F, 1e30F};
+  for (int i = -100000; i <= 100000; ++i) x.push_back(static_cast<float>(i) * 1e-4F);
+  std::vector<float> y = x;
+  ops_.tanh(y.data(), static_cast<int64_t>(y.size()));
+  for (size_t i = 0; i < x.size(); ++i) {
+    const double exact = std::tanh(static_cast<double>(x[i]));
+    ASSERT_NEAR(y[i], exact, 1e-6 * std::fabs(exact)) << x[i];
+  }
+}
+
+TEST_P(EveryTarget, ElementwiseTouchesNothingElse) {
+  for (int64_t n = 0; n < 40; ++n) {
+    Guarded<float> x(n);
+    std::fill_n(x.data(), n, 1.0F);
+    ops_.gelu(x.data(), n);
+    ops_.tanh(x.data(), n);
+    EXPECT_TRUE(x.intact()) << n;
+  }
+}
+
+TEST_P(EveryTarget, AddLayerNorm) {
+  Rng rng(1, "layer norm");
+  for (const int64_t width : {1, 2, 7, 8, 17, 64, 100, 384, 768}) {
+    for (const int64_t rows : {0, 1, 3}) {
+      for (const bool with_residual : {false, true}) {
+        const auto start = normal(rows * width, rng);
+        const auto residual = normal(rows * width, rng);
+        const auto weight = normal(width, rng);
+        const auto bias = normal(width, rng);
+        Guarded<float> x(rows * width);
+        std::copy(start.begin(), start.end(), x.data());
+        auto want = start;
+        const float* add = with_residual ? residual.data() : nullptr;
+        ops_.add_layer_norm(x.data(), add, weight.data(), bias.data(), 1e-12F, rows, width);
+        kScalarOps.add_layer_norm(want.data(), add, weight.data(), bias.data(), 1e-12F, rows, width);
+        ASSERT_TRUE(x.intact());
+        for (size_t i = 0; i < want.size(); ++i) {
+          // Of one value the variance is 0 and the quotient all rounding: x - mean is exactly 0 there.
+          ASSERT_NEAR(x.data()[i], want[i], 2e-5 * (1 + std::fabs(want[i]))) << width << " " << i;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(EveryTarget, LayerNormOfLargeMean) {
+  Rng rng(2, "large mean");
+  auto x = normal(384, rng);
+  for (float& v : x) v += 100;
+  auto want = x;
+  const std::vector<float> one(384, 1.0F);
+  const std::vector<float> zero(384, 0.0F);
+  ops_.add_layer_norm(x.data(), nullptr, one.data(), zero.data(), 1e-12F, 1, 384);
+  kScalarOps.add_layer_norm(want.data(), nullptr, one.data(), zero.data(), 1e-12F, 1, 384);
+  for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], want[i], 1e-4);
+}
+
+TEST_P(EveryTarget, Attention) {
+  Rng rng(3, "attention");
+  for (const int64_t head : {1, 5, 16, 32, 33, 64, 80}) {
+    for (const int64_t tokens : {1, 2, 5, 6, 7, 16, 31, 70}) {
+      const int64_t stride = 3 * head + 1;
+      const auto qkv = normal(tokens * stride, rng);
+      Guarded<float> out(tokens * head);
+      std::vector<float> want(static_cast<size_t>(tokens * head));
+      Guarded<float> scratch(attention_scratch(tokens, head), 0);
+      const float* q = qkv.data();
+      ops_.attention(q, q + head, q + 2 * head, stride, out.data(), head, tokens, head, scratch.data());
+      ASSERT_TRUE(out.intact() && scratch.intact()) << head << " " << tokens;
+      kScalarOps.attention(q, q + head, q + 2 * head, stride, want.data(), head, tokens, head, scratch.data());
+      for (size_t i = 0; i < want.size(); ++i) {
+        ASSERT_NEAR(out.data()[i], want[i], 1e-5) << head << " " << tokens << " " << i;
+      }
+    }
+  }
+}
+
+TEST_P(EveryTarget, AttentionKeepsToItsColumnsAndStandsLargeScores) {
+  constexpr int64_t kTokens = 9;
+  constexpr int64_t kHead = 32;
+  constexpr int64_t kStride = 2 * kHead;  // two heads side by side
+  std::vector<float> q(kTokens * kStride, 100.0F);
+  const std::vector<float> v(kTokens * kStride, 3.0F);
+  std::vector<float> out(kTokens * kStride, -1.0F);
+  Guarded<float> scratch(attention_scratch(kTokens, kHead), 0);
+  ops_.attention(q.data(), q.data(), v.data(), kStride, out.data(), kStride, kTokens, kHead, scratch.data());
+  for (size_t i = 0; i < out.size(); ++i) {
+    if (i % kStride < kHead) {
+      ASSERT_NEAR(out[i], 3, 1e-5);
+    } else {
+      ASSERT_EQ(out[i], -1);
+    }
+  }
+}
+
+std::string target_name(const ::testing::TestParamInfo<Target>& info) { return std::string(name_of(info.param)); }
+INSTANTIATE_TEST_SUITE_P(Targets, EveryTarget,
+                         ::testing::ValuesIn(available_targets().begin(), available_targets().end()), target_name);
+
+}  // namespace
+}  // namespace nxm
