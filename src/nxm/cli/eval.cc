@@ -8,13 +8,11 @@
 
 #include "nxm/cli/engine.h"
 #include "nxm/cli/options.h"
+#include "nxm/cli/score.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
-#include "nxm/data/answer.h"
-#include "nxm/data/label_map.h"
 #include "nxm/data/submission.h"
 #include "nxm/io/json_fields.h"
-#include "nxm/metrics/metrics.h"
 #include "nxm/report/table.h"
 
 namespace nxm::cli {
@@ -27,18 +25,6 @@ struct EvalFlags {
   std::string split = "dev", submission;
   bool json = false;
 };
-
-/// Class ids of the task, or values.
-std::vector<float> predict(const Engine& model, const Task& task, const Dataset& data, int64_t batch,
-                           const std::string& where) {
-  const LabelMap map = map_labels(task, model.config().labels, where);
-  if (!map.note.empty()) fmt::print(stderr, "{}\n", map.note);
-  std::vector<float> predictions = predictions_from_logits(task, model.logits(data, batch));
-  if (task.kind == TaskKind::kClassification) {
-    for (float& id : predictions) id = static_cast<float>(map.task_class[static_cast<size_t>(id)]);
-  }
-  return predictions;
-}
 
 void eval(const EvalFlags& flags) {
   const TaskChoice choice = choose_task(flags.task, flags.model, "eval");
@@ -56,7 +42,7 @@ void eval(const EvalFlags& flags) {
   const auto max_length = static_cast<size_t>(length_for(model->config(), choice.max_length));
   ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
   const Dataset data = tokenize(examples, model->tokenizer(), max_length, &pool);
-  const std::vector<float> predictions = predict(*model, task, data, flags.run.batch, choice.model.string());
+  const std::vector<float> predictions = predictions_of(*model, task, data, flags.run.batch, choice.model.string());
 
   OrderedJson json{{"task", task.name},
                    {"split", flags.split},

@@ -35,6 +35,7 @@ constexpr void (*kVerbs[])(CLI::App&) = {
     add_tokenize,  //
     add_data,      //
     add_inspect,   //
+    add_pack,      //
     add_info,      //
     add_init,      //
     add_demo,      //

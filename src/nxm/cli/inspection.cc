@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/cli/inspection.h"
+
+#include <algorithm>
+
+#include "nxm/core/error.h"
+#include "nxm/core/mask.h"
+
+namespace nxm::cli {
+namespace {
+
+// What is looked for when nobody names a pattern: the sparsest first, and of equal density the smallest group first.
+// A matrix that is 2:4 is also 4:8, so the first that holds says the most.
+constexpr Pattern kUsual[] = {{1, 8}, {1, 4}, {2, 8}, {4, 16}, {1, 2}, {2, 4}, {4, 8}, {8, 16}, {16, 32}, {32, 64}};
+
+InspectedLayer read_layer(const ModelDir& model, const std::string& name, const std::vector<Pattern>& patterns,
+                          bool named) {
+  const TensorInfo& info = model.info(name);
+  if (info.shape.size() != 2 || info.elements() == 0) {
+    fail("inspect", "{}: '{}' has shape {}, expected a matrix of (outputs, inputs)", model.folder().string(), name,
+         shape_text(info.shape));
+  }
+  InspectedLayer layer{name, info.shape[0], info.shape[1], info.bytes(), 0, {}};
+  std::vector<float> values(static_cast<size_t>(info.elements()));
+  model.read_f32(name, values);
+  layer.non_zero = std::ranges::count_if(values, [](float value) { return value != 0; });
+  const MatrixView<const float> weight{values.data(), layer.rows, layer.cols};
+  for (const Pattern& pattern : patterns) {
+    if (named) pattern.check_fits(name, layer.rows, layer.cols);
+    const bool fits = layer.cols % pattern.of == 0 && layer.rows % pattern.share == 0;
+    layer.bad_groups.push_back(fits ? std::optional(check_pattern(weight, pattern).bad_groups) : std::nullopt);
+  }
+  return layer;
+}
+
+// The pattern that most layers show, the first of equals; none if no layer shows any.
+std::optional<size_t> detect(const std::vector<InspectedLayer>& layers, size_t patterns) {
+  std::optional<size_t> found;
+  int64_t most = 0;
+  for (size_t p = 0; p < patterns; ++p) {
+    const int64_t count = std::ranges::count_if(layers, [p](const InspectedLayer& layer) { return layer.shows(p); });
+    if (count > most) found = p;
+    most = std::max(most, count);
+  }
+  return found;
+}
+
+}  // namespace
+
+int64_t Inspection::bad_layers() const {
+  return std::ranges::count_if(layers, [this](const InspectedLayer& layer) { return !holds(layer); });
+}
+
+double Inspection::density() const {
+  int64_t non_zero = 0, size = 0;
+  for (const InspectedLayer& layer : layers) {
+    non_zero += layer.non_zero;
+    size += layer.rows * layer.cols;
+  }
+  return static_cast<double>(non_zero) / static_cast<double>(size);
+}
+
+Inspection inspect(const ModelDir& model, const std::optional<Pattern>& named) {
+  Inspection result;
+  if (named) {
+    result.patterns = {*named};
+    result.pattern = 0;
+  } else {
+    result.patterns.assign(std::begin(kUsual), std::end(kUsual));
+  }
+  for (const std::string& name : sparsified_names(model.config())) {
+    result.layers.push_back(read_layer(model, name, result.patterns, named.has_value()));
+  }
+  if (!named) result.pattern = detect(result.layers, result.patterns.size());
+  result.bytes = model.weight_bytes();
+  return result;
+}
+
+std::optional<Pattern> claimed_pattern(const ModelConfig& config) {
+  const auto nxm = config.extra.find("nxm");
+  if (nxm == config.extra.end() || !nxm->is_object()) return std::nullopt;
+  const auto pattern = nxm->find("pattern");
+  if (pattern == nxm->end() || !pattern->is_string()) return std::nullopt;
+  try {
+    return Pattern::parse(pattern->get<std::string>());
+  } catch (const UsageError& error) {
+    fail("config.json", "$.nxm.pattern: {}", error.what());
+  }
+}
+
+}  // namespace nxm::cli
