@@ -196,6 +196,62 @@ def test_words(tmp_path):
     assert "12 layers unpacked from 2:4 in int8" in run("pack", tmp_path / "p", "--undo", "--out", tmp_path / "u").stdout
 
 
+# --- with a task
+
+
+def write_classifier(folder):
+    """A whole random model. Feature 0 of what the layers see is 0, so their large weights for it say nothing; but their
+    int8 scales are set by them, and the other weights vanish."""
+    rng = np.random.default_rng(1)
+    words = "[PAD] [UNK] [CLS] [SEP] [MASK] good bad film plot actor dull very not".split()
+    folder, tensors = write_model(folder, id2label={"0": "negative", "1": "positive"}, vocab_size=len(words))
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+    tensors |= {TABLE: rng.standard_normal((len(words), 32)), "classifier.bias": np.zeros(2),
+                "classifier.weight": rng.standard_normal((2, 32)), "bert.pooler.dense.bias": np.zeros(32),
+                "bert.pooler.dense.weight": rng.standard_normal((32, 32)) / 4,
+                "bert.embeddings.position_embeddings.weight": rng.standard_normal((16, 32)),
+                "bert.embeddings.token_type_embeddings.weight": np.zeros((2, 32))}
+    norms = ["bert.embeddings"] + [f"bert.encoder.layer.{i}.{part}" for i in range(2) for part in ("attention.output", "output")]
+    for norm in norms:
+        tensors[f"{norm}.LayerNorm.weight"], tensors[f"{norm}.LayerNorm.bias"] = np.ones(32), np.zeros(32)
+        tensors[f"{norm}.LayerNorm.weight"][0] = 0
+    for layer in LAYERS:
+        if "self" in layer or "intermediate" in layer:
+            tensors[layer][:, :4] = [1e6, 0, 0, 0]
+    save_file({name: tensor.astype(np.float32) for name, tensor in tensors.items()}, folder / "model.safetensors")
+    texts = [" ".join(rng.choice(words[5:], 6)) for _ in range(200)]
+    lines = subprocess.run([NXM, "predict", "--model", folder, "--json"], input="\n".join(texts) + "\n",
+                           capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    labels = [int(json.loads(line)["label"] == "positive") for line in lines]
+    assert 20 < sum(labels) < 180
+    (folder.parent / "data").mkdir()
+    (folder.parent / "data" / "dev.tsv").write_text(
+        "sentence\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in zip(texts, labels, strict=True)))
+    return folder, ["--task", "sst2", "--data", folder.parent / "data"]
+
+
+def test_the_score_may_not_drop(tmp_path):
+    folder, task = write_classifier(tmp_path / "m")
+    told = answer("pack", folder, "--out", tmp_path / "f32", *task, "--max-drop", "0")
+    assert (told["task"], told["score_before"], told["score"]) == ("sst2", 1, 1)
+    result = run("pack", folder, "--out", tmp_path / "int8", "--precision", "int8", *task, "--json")
+    told = json.loads(result.stdout)
+    assert result.returncode == 1 and told["score_before"] == 1 and told["score"] < 0.95
+    assert "the score drops by" in result.stderr and answer("inspect", tmp_path / "int8")["packed"] == "int8"
+    scored = answer("eval", "--model", tmp_path / "int8", *task)
+    assert scored["score"] == told["score"]
+    words = run("pack", folder, "--out", tmp_path / "loose", "--precision", "int8", *task, "--max-drop", "100")
+    assert words.returncode == 0 and "sst2 on dev: 100.00 before" in words.stdout
+
+
+def test_a_task_that_cannot_be_scored(tmp_path):
+    folder, task = write_classifier(tmp_path / "m")
+    refused(tmp_path, 2, "--data", folder, "--out", tmp_path / "p", "--task", "sst2")
+    refused(tmp_path, 2, "which task", folder, "--out", tmp_path / "p", "--data", task[3])
+    refused(tmp_path, 2, "did you mean 'sst2'", folder, "--out", tmp_path / "p", "--task", "sst3", "--data", task[3])
+    refused(tmp_path, 1, "dev.tsv", folder, "--out", tmp_path / "p", "--task", "sst2", "--data", tmp_path)
+
+
 # --- refusals
 
 
