@@ -62,7 +62,7 @@ HWY_INLINE void sparse_steps(const Int8Layout& w, const Int8Rows& x, const int8_
   }
 }
 
-/// y = scale_x scale_w (sum - zero sum_w) + bias, rounded as the scalar reference does.
+/// y = scale_x scale_w (sum - zero sum_w) + bias
 template <int kTokens>
 HWY_INLINE void write(const Int8Layout& w, const Int8Rows& x, int64_t panel, const float* bias, bool with_gelu,
                       const __m256i (&sum)[kTokens], float* y) {
@@ -77,7 +77,7 @@ HWY_INLINE void write(const Int8Layout& w, const Int8Rows& x, int64_t panel, con
   for (int t = 0; t < kTokens; ++t) {
     const __m256i exact = _mm256_sub_epi32(sum[t], _mm256_mullo_epi32(_mm256_set1_epi32(x.by[t].zero), sums));
     const __m256 scale = _mm256_mul_ps(_mm256_set1_ps(x.by[t].scale), scales);
-    hn::Vec<D> out{_mm256_add_ps(_mm256_mul_ps(scale, _mm256_cvtepi32_ps(exact)), bias8)};
+    hn::Vec<D> out{_mm256_fmadd_ps(scale, _mm256_cvtepi32_ps(exact), bias8)};
     if (with_gelu) out = gelu(D(), out);
     float* place = y + t * w.outputs + first;
     if (width == kInt8Panel) {

@@ -49,7 +49,7 @@ const LinearKernel* best(const LinearSource& source, Precision precision, Target
 /// Does a sparse kernel beat the dense one (docs/kernels.md)? Per window a sparse kernel does as many steps as there
 /// are kept weights (f32), or kept weights in fours (int8), and each of its steps costs more than a dense one.
 bool pays(const Pattern& pattern, Precision precision) {
-  if (precision != Precision::kInt8) return pattern.of <= 4 && 2 * pattern.keep <= pattern.of;
+  if (precision != Precision::kInt8) return true;
   const int groups = 16 / pattern.of;
   const int steps = (groups * pattern.keep + 3) / 4;
   return 7 * steps <= groups * pattern.of;  // at most two steps for 14 to 16 inputs, where dense takes four
