@@ -39,7 +39,7 @@ class Classifier {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Class ids (argmax, first of equals) or values, from logits (N, outputs).
+/// Class ids (argmax, first of equals) or values, from logits (N, outputs). Throws Error if one is not finite.
 std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits);
 
 }  // namespace nxm

@@ -2,7 +2,9 @@
 #include "nxm/train/evaluate.h"
 
 #include <algorithm>
+#include <cmath>
 
+#include "nxm/core/error.h"
 #include "nxm/train/classifier.h"
 #include "nxm/train/weights.h"
 
@@ -41,6 +43,11 @@ std::vector<float> dataset_logits(const Bert& model, const Dataset& data, int64_
 }
 
 std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits) {
+  const auto bad = std::ranges::find_if(logits, [](float logit) { return !std::isfinite(logit); });
+  if (bad != logits.end()) {
+    fail("model", "its answer to example {} is {}, expected a finite number; its weights are damaged or too large",
+         (bad - logits.begin()) / task.outputs() + 1, *bad);
+  }
   if (task.kind == TaskKind::kRegression) return {logits.begin(), logits.end()};
   const auto width = static_cast<size_t>(task.outputs());
   std::vector<float> classes;
