@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 
 import numpy as np
@@ -94,6 +95,34 @@ def test_usage_errors(args, words):
 def test_bad_environment_is_a_usage_error():
     result = run("info", NXM_THREADS="many")
     assert result.returncode == 2 and "NXM_THREADS" in result.stderr
+
+
+# --- tokenize
+
+
+def tokenize(folder, *flags, stdin):
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n")
+    limit = lambda: resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))  # endless input would meet it
+    return subprocess.run([NXM, "tokenize", "--model", folder, *flags], stdin=stdin, capture_output=True, text=True,
+                          timeout=60, preexec_fn=limit)
+
+
+@pytest.mark.parametrize("source, code, words", [
+    ("/dev/null", 0, ""),
+    ("/", 1, "[stdin] cannot read it: Is a directory"),
+    ("/dev/zero", 1, "line 1: over 1048576 bytes"),
+])
+def test_tokenize_reads_what_is_no_text(tmp_path, source, code, words):
+    descriptor = os.open(source, os.O_RDONLY)
+    result = tokenize(tmp_path, stdin=descriptor)
+    os.close(descriptor)
+    assert result.returncode == code and result.stdout == "" and words in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("length", ["-1", "0", "1.5", "99999999999999999999", "x"])
+def test_tokenize_lengths(tmp_path, length):
+    result = tokenize(tmp_path, "--max-length", length, stdin=subprocess.DEVNULL)
+    assert result.returncode == 2 and "--max-length" in result.stderr, result.stderr
 
 
 # --- streams
