@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sentences a second of the tokenizer, on one thread:  text_bench MODEL_DIR TEXTS [--benchmark_...]
-// TEXTS holds one a line. bench/peers/tokenize.py runs this beside Hugging Face's tokenizers, after comparing the ids.
+// TEXTS holds one a line. bench/peers/tokenizer.py runs this beside Hugging Face's tokenizers, after comparing the ids.
 
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>

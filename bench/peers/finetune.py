@@ -47,9 +47,9 @@ def arguments():
     return parser.parse_args()
 
 
-def rows_of(args):
+def rows_of(args, split="train"):
     folder, columns, label = FILES[args.task]
-    lines = (args.data / folder / "train.tsv").read_text(encoding="utf-8-sig").splitlines()
+    lines = (args.data / folder / f"{split}.tsv").read_text(encoding="utf-8-sig").splitlines()
     header = [] if isinstance(label, int) else lines.pop(0).split("\t")
     place = lambda column: column if isinstance(column, int) else header.index(column)
     rows = [line.split("\t") for line in lines][: args.rows]

@@ -96,6 +96,33 @@ def test_bad_environment_is_a_usage_error():
     assert result.returncode == 2 and "NXM_THREADS" in result.stderr
 
 
+# --- tokenize
+
+
+def tokenize(folder, *flags, stdin):
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n")
+    return subprocess.run([NXM, "tokenize", "--model", folder, *flags], stdin=stdin, capture_output=True, text=True,
+                          timeout=60)
+
+
+@pytest.mark.parametrize("source, code, words", [
+    ("/dev/null", 0, ""),
+    ("/", 1, "[stdin] cannot read it: Is a directory"),
+    ("/dev/zero", 1, "line 1: over 1048576 bytes"),
+])
+def test_tokenize_reads_what_is_no_text(tmp_path, source, code, words):
+    descriptor = os.open(source, os.O_RDONLY)
+    result = tokenize(tmp_path, stdin=descriptor)
+    os.close(descriptor)
+    assert result.returncode == code and result.stdout == "" and words in result.stderr, result.stderr
+
+
+@pytest.mark.parametrize("length", ["-1", "0", "1.5", "99999999999999999999", "x"])
+def test_tokenize_lengths(tmp_path, length):
+    result = tokenize(tmp_path, "--max-length", length, stdin=subprocess.DEVNULL)
+    assert result.returncode == 2 and "--max-length" in result.stderr, result.stderr
+
+
 # --- streams
 
 

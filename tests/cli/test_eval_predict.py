@@ -11,6 +11,7 @@ NXM = os.environ["NXM_BIN"]
 torch = pytest.importorskip("torch")
 tokenizers = pytest.importorskip("tokenizers")
 transformers = pytest.importorskip("transformers")
+safetensors = pytest.importorskip("safetensors.torch")
 sklearn_metrics = pytest.importorskip("sklearn.metrics")
 
 WORDS = "the a film plot actor is was good bad great dull and very not".split()
@@ -157,6 +158,14 @@ def test_eval_equals_scikit_learn(tmp_path, labels, code_of):
     assert (tmp_path / "out" / "MRPC.tsv").read_text() == "index\tprediction\n" + rows
 
 
+def overflowing(folder):
+    """Finite weights, but no finite answers."""
+    tensors = safetensors.load_file(folder / "model.safetensors")
+    tensors["bert.encoder.layer.1.intermediate.dense.weight"][:] = 3e38
+    safetensors.save_file(tensors, folder / "model.safetensors")
+    return folder
+
+
 def test_eval_errors(tmp_path):
     write_mrpc(tmp_path, random.Random(3), 5)
     model = make_model(tmp_path / "m", LABELS)
@@ -169,6 +178,7 @@ def test_eval_errors(tmp_path):
         (["--model", model, *named, "--split", "dve"], 2, "did you mean 'dev'"),
         (["--model", model, "--task", "mrpc", "--data", tmp_path, "--max-length", 65], 2, "64 positions"),
         (["--model", model], 2, "--recipe FILE"),
+        (["--model", overflowing(make_model(tmp_path / "huge", LABELS)), *named], 1, "expected a finite number"),
     ]:
         result = nxm("eval", *arguments)
         assert (result.returncode, result.stdout) == (code, ""), result.stderr

@@ -143,6 +143,8 @@ TEST_F(TokenizerFolder, TheModelMustHaveRoomForEveryId) {
     write("config.json", enough);
     EXPECT_NO_THROW(Tokenizer::load(folder_));
   }
+  write("config.json", R"({"type_vocab_size": 1})");
+  expect_error([&] { Tokenizer::load(folder_); }, {"tokenizer.json", "type id 1", "config.json", "type_vocab_size 1"});
   write("config.json", R"({"vocab_size": 0})");
   expect_error([&] { Tokenizer::load(folder_); }, {"config.json", "vocab_size"});
 }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <map>
 #include <set>
@@ -177,14 +178,62 @@ TEST_F(FinetuneTest, AnotherRunsFolderIsRefusedAndKept) {
   finetune(changed, out("run"), {.force = true});
 }
 
-TEST_F(FinetuneTest, NanInTheWeightsStopsBeforeAnythingIsWritten) {
-  const fs::path file = folder.path / "model" / "model.safetensors";
-  std::string bytes = read_file(file);
-  const float nan = std::numeric_limits<float>::quiet_NaN();
-  std::memcpy(bytes.data() + bytes.size() - 4, &nan, 4);
-  write_file(file, bytes);
-  const std::string text = message_of([&] { finetune(recipe(), out("run"), {}); });
-  EXPECT_NE(text.find("NaN"), std::string::npos) << text;
+TEST_F(FinetuneTest, ForceNeverRemovesTheModelToBeginWith) {
+  finetune(recipe(), out("run"), {});
+  const auto before = contents(out("run"));
+  const Recipe r = recipe("", {"model.path=" + (out("run") / "model").string()});
+  EXPECT_NE(message_of([&] { finetune(r, out("run"), {.force = true}); }).find("--force would remove"),
+            std::string::npos);
+  EXPECT_EQ(contents(out("run")), before);
+}
+
+// A model that cannot be trained costs neither an empty run folder nor, with --force, the run before.
+TEST_F(FinetuneTest, BrokenModelsAreRefusedBeforeTheRunFolderIsTouched) {
+  finetune(recipe(), out("run"), {});
+  const auto before = contents(out("run"));
+  const fs::path model = folder.path / "model", good = folder.path / "good";
+  fs::copy(model, good);
+  const auto config = [&](const char* key, int64_t value) {
+    Json json = Json::parse(read_file(model / "config.json"));
+    json[key] = value;
+    write_file(model / "config.json", json.dump());
+  };
+  const struct {
+    std::function<void()> harm;
+    std::vector<std::string> says;
+  } cases[] = {
+      {[&] { config("num_hidden_layers", 3); }, {"encoder.layer.2.", "config.json", "the weights"}},
+      {[&] { config("num_hidden_layers", 1); }, {"encoder.layer.1.", "config.json", "model.safetensors"}},
+      {[&] {
+         config("vocab_size", 33);
+         write_file(model / "vocab.txt", read_file(model / "vocab.txt") + "more\n");
+       },
+       {"word_embeddings", "[32, 16]", "[33, 16]", "config.json", "model.safetensors"}},
+      {[&] {
+         std::string bytes = read_file(model / "model.safetensors");
+         const float nan = std::numeric_limits<float>::quiet_NaN();
+         std::memcpy(bytes.data() + bytes.size() - 4, &nan, 4);
+         write_file(model / "model.safetensors", bytes);
+       },
+       {"holds a NaN"}},
+      {[&] { fs::create_directory(model / "special_tokens_map.json"); }, {"special_tokens_map.json", "a folder"}},
+      {[&] {
+         fs::rename(model / "vocab.txt", folder.path / "vocab.txt");
+         fs::create_symlink("../vocab.txt", model / "vocab.txt");
+       },
+       {"vocab.txt", "outside"}},
+  };
+  for (const auto& c : cases) {
+    fs::remove_all(model);
+    fs::copy(good, model);
+    c.harm();
+    for (const auto& [name, force] : {std::pair("new", false), std::pair("run", true)}) {
+      const std::string text = message_of([&, n = name, f = force] { finetune(recipe(), out(n), {.force = f}); });
+      for (const std::string& part : c.says) EXPECT_NE(text.find(part), std::string::npos) << part << ": " << text;
+    }
+    EXPECT_FALSE(fs::exists(out("new"))) << c.says[0];
+    EXPECT_EQ(contents(out("run")), before) << c.says[0];
+  }
 }
 
 TEST_F(FinetuneTest, OverflowNamesStepTensorAndCheckpoint) {
@@ -206,6 +255,39 @@ TEST_F(FinetuneTest, OverflowNamesStepTensorAndCheckpoint) {
   EXPECT_NE(text.find("newest checkpoint: none"), std::string::npos) << text;
   EXPECT_FALSE(fs::exists(out("run") / "model"));
   EXPECT_FALSE(fs::exists(out("run") / "checkpoints"));
+
+  // The same without a step of training: its score would be of answers that are no numbers.
+  const std::string dense = test::tiny_recipe();
+  const Recipe oneshot = Recipe::parse(dense.substr(0, dense.find("[[stage]]")) + "[[stage]]\nmethod = \"oneshot\"\n",
+                                       folder.path / "recipe.toml", {});
+  const std::string score = message_of([&] { finetune(oneshot, out("oneshot"), {}); });
+  EXPECT_NE(score.find("stage 'oneshot', step 0"), std::string::npos) << score;
+  EXPECT_NE(score.find("expected a finite number"), std::string::npos) << score;
+  EXPECT_FALSE(fs::exists(out("oneshot") / "model"));
+  EXPECT_FALSE(fs::exists(out("oneshot") / "stages"));
+}
+
+TEST_F(FinetuneTest, NanInTheStateStopsAtThatStepAndIsNeverSaved) {
+  const Recipe r = recipe("checkpoint_every = 1");
+  finetune(r, out("run"), {.go_on = [](int64_t stage, int64_t step) { return stage != 3 || step != 4; }});
+  const RunState good = load_checkpoint(out("run")).value();
+  const std::string layer = "bert.encoder.layer.1.output.dense.weight";
+  for (const auto& [kind, says] : {std::pair<std::string, std::string>{"u.", "the ADMM target of '" + layer + "'"},
+                                   {"z.", "the ADMM target of '" + layer + "'"},
+                                   {"weight.", "the gradient of"},
+                                   {"first.", "'first." + layer},
+                                   {"second.", "'second." + layer}}) {
+    RunState bad = good;
+    bad.tensors[kind + layer] = bad.tensors.at(kind + layer).clone();
+    bad.tensors[kind + layer][0][0] =
+        kind == "second." ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+    save_checkpoint(out("run"), bad);
+    const std::string newest = newest_checkpoint(out("run"));
+    const std::string text = message_of([&] { finetune(r, out("run"), {.resume = true}); });
+    for (const std::string& part : {std::string("stage 'admm', step 5"), says, newest})
+      EXPECT_NE(text.find(part), std::string::npos) << kind << ": " << text;
+    EXPECT_EQ(newest_checkpoint(out("run")), newest) << kind;
+  }
 }
 
 TEST_F(FinetuneTest, ImpossiblePlansAreRefusedAtOnce) {
@@ -233,6 +315,18 @@ TEST_F(FinetuneTest, DamagedCheckpointIsNamed) {
   const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
   EXPECT_NE(text.find("tensors.safetensors"), std::string::npos) << text;
   EXPECT_NE(text.find("SHA-256"), std::string::npos) << text;
+}
+
+TEST_F(FinetuneTest, CheckpointThatLacksATensorIsTheWorldsFault) {
+  finetune(recipe(), out("run"), {.go_on = [](int64_t, int64_t step) { return step < 3; }});
+  const RunState good = load_checkpoint(out("run")).value();
+  for (const char* name : {"generator", "weight.bert.pooler.dense.bias", "second.bert.pooler.dense.bias"}) {
+    RunState bad = good;
+    ASSERT_EQ(bad.tensors.erase(name), 1U);
+    save_checkpoint(out("run"), bad);
+    const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
+    EXPECT_NE(text.find("is not a checkpoint of this stage"), std::string::npos) << name << ": " << text;
+  }
 }
 
 }  // namespace

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The program: a table of verbs, and the only place where exceptions end.
-// Exit codes: 0 done, 1 the world is wrong or the answer is no, 2 usage, 70 a bug of ours, 130 and 143 a run stopped in
-// order by SIGINT or SIGTERM, 141 the reader of our output went away.
 
 #include <fmt/format.h>
 
@@ -9,21 +7,17 @@
 #include <csignal>
 #include <cstdio>
 #include <exception>
-#include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "nxm/cli/ending.h"
 #include "nxm/cli/verbs.h"
-#include "nxm/core/error.h"
 #include "nxm/core/suggest.h"
 
 namespace nxm::cli {
 namespace {
-
-enum ExitCode { kOk = 0, kWorld = 1, kUsage = 2, kBug = 70, kBrokenPipe = 141 };
 
 // In the order in which `nxm --help` lists them.
 constexpr void (*kVerbs[])(CLI::App&) = {
@@ -107,19 +101,9 @@ int run(int argc, char** argv) {
     const std::string verb = named_verb(app)->get_display_name();
     return report(kUsage,
                   fmt::format("{}\nTry `nxm {}--help`.", usage_problem(app, error), verb == "nxm" ? "" : verb + " "));
-  } catch (const UsageError& error) {
-    return report(kUsage, error.what());
-  } catch (const Error& error) {
-    return report(kWorld, error.what());
-  } catch (const std::system_error& error) {  // std::filesystem's errors are of this kind too
-    if (error.code() == std::errc::broken_pipe) return kBrokenPipe;
-    return report(kWorld, error.what());
-  } catch (const std::bad_alloc&) {
-    return report(kWorld, "out of memory");
-  } catch (const std::exception& error) {
-    return report(kBug, fmt::format("internal error, please report it: {}", error.what()));
   } catch (...) {
-    return report(kBug, "internal error, please report it: an exception of unknown type");
+    const Ending ending = ending_of(std::current_exception());
+    return ending.code == kBrokenPipe ? ending.code : report(ending.code, ending.message);
   }
 }
 

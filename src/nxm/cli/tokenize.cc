@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <iostream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +13,8 @@
 
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
+#include "nxm/data/records.h"
+#include "nxm/io/input_file.h"
 #include "nxm/text/tokenizer.h"
 
 namespace nxm::cli {
@@ -64,11 +65,25 @@ void append_tokens(const Encoding& encoding, const Tokenizer& tokenizer, std::st
   out += '\n';
 }
 
+// Reads a line, without its end. Bounded, as input may be endless, and without end of line.
+bool read_line(size_t number, std::string& line) {
+  line.clear();
+  int c = 0;
+  while ((c = getc_unlocked(stdin)) != EOF && c != '\n') {
+    if (line.size() == kMaxRecord) {
+      fail("stdin", "line {}: over {} bytes; expected one text a line", number, kMaxRecord);
+    }
+    line.push_back(static_cast<char>(c));
+  }
+  if (std::ferror(stdin) != 0) fail_errno("stdin", "read it", errno);
+  return c != EOF || !line.empty();
+}
+
 void tokenize(const Options& options) {
   const Tokenizer tokenizer = Tokenizer::load(options.model);
   Encoding encoding;
   std::string line, out;
-  for (size_t number = 1; std::getline(std::cin, line); ++number) {
+  for (size_t number = 1; read_line(number, line); ++number) {
     std::string_view first = line;
     std::optional<std::string_view> second;
     if (options.pair) {
@@ -100,7 +115,8 @@ void add_tokenize(CLI::App& app) {
   CLI::App* verb = app.add_subcommand("tokenize", "Show the tokens of each line of standard input");
   const auto options = std::make_shared<Options>();
   verb->add_option("--model", options->model, "Model folder with tokenizer.json or vocab.txt")->required();
-  verb->add_option("--max-length", options->max_length, "Cut each line to so many tokens, special ones included");
+  verb->add_option("--max-length", options->max_length, "Cut each line to so many tokens, special ones included")
+      ->check(CLI::Range(size_t{1}, size_t{1} << 20));
   verb->add_flag("--pair", options->pair, "Each line holds two texts with a tab between them");
   verb->add_flag("--json", options->json, "One object a line: ids, type_ids, offsets in bytes");
   verb->footer("Example:\n  echo 'A film to remember.' | nxm tokenize --model out/model --json");

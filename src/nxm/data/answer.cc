@@ -22,6 +22,11 @@ Answer answer_of(std::span<const float> logits, std::span<const std::string> lab
 }
 
 std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits) {
+  const auto bad = std::ranges::find_if(logits, [](float logit) { return !std::isfinite(logit); });
+  if (bad != logits.end()) {
+    fail("model", "its answer to example {} is {}, expected a finite number; its weights are damaged or too large",
+         (bad - logits.begin()) / task.outputs() + 1, *bad);
+  }
   if (task.kind == TaskKind::kRegression) return {logits.begin(), logits.end()};
   const auto width = static_cast<size_t>(task.outputs());
   std::vector<float> classes;

@@ -20,7 +20,7 @@ struct Answer {
 /// Throws Error(where) if a logit is not finite.
 Answer answer_of(std::span<const float> logits, std::span<const std::string> labels, std::string_view where);
 
-/// Class ids (argmax, first of equals) or values, from logits (N, outputs).
+/// Class ids (argmax, first of equals) or values, from logits (N, outputs). Throws Error if one is not finite.
 std::vector<float> predictions_from_logits(const Task& task, std::span<const float> logits);
 
 }  // namespace nxm

@@ -144,6 +144,9 @@ std::string canonical_name(std::string_view stored) {
 
 ModelDir::ModelDir(const fs::path& folder)
     : folder_(folder), config_(read_config(folder)), files_(open_weights(folder)) {
+  for (const char* name : kTokenizerFiles) {  // a result takes them along: better refused now than after the training
+    if (const auto path = find_file(folder, name)) InputFile{*path};
+  }
   for (size_t file = 0; file < files_.size(); ++file) {
     for (const auto& entry : files_[file].tensors()) {
       const std::string name = canonical_name(entry.first);
@@ -244,8 +247,8 @@ const ModelDir::Place& ModelDir::place(std::string_view name) const {
   if (found == places_.end()) {
     const std::vector<std::string> all = names();
     const std::vector<std::string_view> known(all.begin(), all.end());
-    fail(folder_.string(), "no tensor {} among the model's {}{}", shown_name(name), known.size(),
-         did_you_mean(name, known));
+    fail(folder_.string(), "no tensor {} among the model's {}{}. Are config.json and the weights of the same model?",
+         shown_name(name), known.size(), did_you_mean(name, known));
   }
   return found->second;
 }

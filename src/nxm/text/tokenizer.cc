@@ -141,8 +141,17 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
   Tokenizer tokenizer(std::make_shared<const Impl>(std::move(parts), where));
   if (const auto path = folder / "config.json"; is_there(path)) {
     const Json config = parse_json(read_file(path), path.string());
-    const int64_t rows =
-        JsonFields(config, path.string()).integer("vocab_size", 1, std::numeric_limits<int32_t>::max(), -1);
+    const JsonFields fields(config, path.string());
+    constexpr int64_t kMany = std::numeric_limits<int32_t>::max();
+    const int64_t types = fields.integer("type_vocab_size", 1, kMany, 2);  // BERT's, where the file does not say
+    for (const Template* items : {&tokenizer.impl_->parts.single, &tokenizer.impl_->parts.pair}) {
+      for (const TemplateItem& item : *items) {
+        if (item.type_id >= types)
+          fail(where, "makes the type id {}, but {} says type_vocab_size {}. Correct one of them", item.type_id,
+               path.string(), types);
+      }
+    }
+    const int64_t rows = fields.integer("vocab_size", 1, kMany, -1);
     // Embeddings may have spare rows; but a vocab.txt that is shorter has been cut off.
     if (const int64_t ids = tokenizer.vocab_size(); rows >= 0 && (ids > rows || (!from_json && ids < rows))) {
       fail(where, "has {} ids, but {} says vocab_size {}. The files are not of the same model; fetch both again", ids,

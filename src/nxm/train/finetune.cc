@@ -112,6 +112,8 @@ FinetuneResult finetune(const Recipe& recipe, const fs::path& out, const Finetun
 
   const Compute compute = choose_compute(recipe.device, recipe.precision, recipe.threads);
   ThreadPool pool(compute.threads);
+  Bert model(config_for(base, recipe.task), compute.device);
+  load_weights(model, base, recipe.seed);
   const RunFolder folder(out, recipe, options.resume, options.force);
   const std::optional<RunState> saved = options.resume ? load_checkpoint(folder.path()) : std::nullopt;
   RunState state = saved.value_or(RunState{});
@@ -126,7 +128,6 @@ FinetuneResult finetune(const Recipe& recipe, const fs::path& out, const Finetun
                   describe(compute)));
   if (saved) say(fmt::format("resumed at stage {} of {}, step {}", state.stage + 1, recipe.stages.size(), state.step));
 
-  Bert model(config_for(base, recipe.task), compute.device);
   RunLog log(folder.path() / "run.jsonl", state.log_bytes);
   TensorBoardWriter board(folder.path() / "runs");
   Run run{recipe, folder, options, compute, pool, model, log, board};

@@ -40,6 +40,11 @@ RunFolder::RunFolder(fs::path folder, const Recipe& recipe, bool resume, bool fo
   if (fs::is_directory(recipe.model) && is_inside(path_, recipe.model)) {
     fail(where, "lies inside the model's folder {}; choose another --out", recipe.model);
   }
+  for (const char* name : kWritten) {
+    if (force && fs::is_directory(recipe.model) && is_inside(recipe.model, path_ / name)) {
+      fail(where, "holds the model to begin with, {}, which --force would remove; choose another --out", recipe.model);
+    }
+  }
   if (fs::is_directory(path_) && !fs::exists(path_ / kRecipe) && !is_empty_but_lock(path_)) {
     fail(where, "holds files that are not a run's; choose an empty or new folder for --out");
   }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <stdexcept>
 
 #include "nxm/core/error.h"
 #include "nxm/core/rng.h"
@@ -106,6 +107,15 @@ class StageLoop {
       method_->begin(context_);
       return;
     }
+    try {
+      restore();
+    } catch (const std::logic_error& error) {  // a file that lacks something is the world's fault, not a caller's
+      fail(newest_checkpoint(run_.folder.path()),
+           "is not a checkpoint of this stage: {}. Remove it, or start afresh with --force", error.what());
+    }
+  }
+
+  void restore() {
     TensorMap& tensors = state_.tensors;
     for (const Parameter& parameter : run_.model.parameters()) {
       const auto found = tensors.find("weight." + parameter.name);
@@ -135,9 +145,7 @@ class StageLoop {
       report = optimizer_.step(size);  // refuses gradients that are not finite, and names the first
       if (!std::isfinite(value)) fail("loss", "the task's loss is not finite, although all gradients are");
     } catch (const Error& error) {
-      fail(fmt::format("stage '{}', step {}", spec_.name, step),
-           "{} (task {}, loss {}). Nothing was saved from this step; newest checkpoint: {}. Try a lower lr or clip",
-           error.what(), run_.recipe.task.name, value, newest_checkpoint(run_.folder.path()));
+      stop(step, fmt::format("{} (loss {})", error.what(), value));
     }
     state_.tokens += batch.tokens();
     state_.loss_sum += value;
@@ -151,7 +159,21 @@ class StageLoop {
     return at::cross_entropy_loss(logits, labels.to(at::kLong), class_weights_);
   }
 
-  Scores evaluate_now() const { return evaluate(run_.model, dev_, run_.recipe.task, run_.compute); }
+  // Numbers are no longer finite: says where, and what is safe.
+  [[noreturn]] void stop(int64_t step, std::string_view what) const {
+    fail(fmt::format("task {}, stage '{}', step {}", run_.recipe.task.name, spec_.name, step),
+         "{}. Nothing was saved from this step; newest checkpoint: {}. Try a lower lr or clip", what,
+         newest_checkpoint(run_.folder.path()));
+  }
+
+  Scores evaluate_now() const {
+    try {
+      check_finite(run_.model.parameters(), "weights");
+      return evaluate(run_.model, dev_, run_.recipe.task, run_.compute);
+    } catch (const Error& error) {
+      stop(state_.step, error.what());
+    }
+  }
 
   // Scores at an epoch's end: of the weights as they are, and of what finish() would make of them.
   void judge_epoch(int64_t epoch, Progress& progress) {
@@ -227,13 +249,21 @@ class StageLoop {
   void save() {
     run_.log.sync();
     run_.board.flush();
-    check_finite(run_.model.parameters(), "checkpoint");
     state_.log_bytes = run_.log.bytes();
     for (const Parameter& parameter : run_.model.parameters())
       state_.tensors["weight." + parameter.name] = parameter.tensor.detach();
     optimizer_.save(state_.tensors);
     method_->save(state_.tensors);
     state_.tensors["generator"] = dropout_generator(run_.compute).get_state();
+    std::vector<Parameter> numbers;
+    for (const auto& [name, tensor] : state_.tensors) {
+      if (tensor.is_floating_point()) numbers.push_back({name, tensor});
+    }
+    try {
+      check_finite(numbers, "checkpoint");
+    } catch (const Error& error) {
+      stop(state_.step, error.what());
+    }
     save_checkpoint(run_.folder.path(), state_);
   }
 

@@ -58,7 +58,9 @@ std::vector<std::string> load_weights(Bert& model, const ModelDir& directory, ui
       continue;
     }
     if (!fits) {
-      fail(where, "tensor '{}' has shape {}, but config.json makes it {}. The two files do not belong together",
+      fail(where,
+           "model.safetensors holds tensor '{}' as {}, but config.json makes it {}. The two files do not belong "
+           "together",
            parameter.name, shape_text(directory.info(parameter.name).shape),
            shape_text(parameter.tensor.sizes().vec()));
     }
@@ -70,8 +72,7 @@ std::vector<std::string> load_weights(Bert& model, const ModelDir& directory, ui
     if (!known.contains(name) && !is_foreign_head(name)) unexpected.push_back(name);
   }
   if (!missing.empty() || !unexpected.empty()) {
-    fail(where,
-         "the weights are not those of the model that config.json describes ({} layers): missing {}; unexpected {}",
+    fail(where, "model.safetensors is not the model that config.json describes ({} layers): missing {}; unexpected {}",
          model.config().num_hidden_layers, missing.empty() ? "none" : listed(missing),
          unexpected.empty() ? "none" : listed(unexpected));
   }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sentences a second of nxm's tokenizer and of Hugging Face's tokenizers, one thread each, in one run.
 
-    .venv/bin/python bench/peers/tokenize.py --model MODEL_DIR [--texts FILE | --data GLUE_DIR] [--rounds 7]
+    .venv/bin/python bench/peers/tokenizer.py --model MODEL_DIR [--texts FILE | --data GLUE_DIR] [--rounds 7]
 
 Needs the preset with benchmarks (build/release/bench/text_bench). The ids, types and offsets of all texts are compared
 before anything is timed. Then the two take turns; medians and spreads are over the rounds. tokenizers is timed twice:
