@@ -125,7 +125,7 @@ TEST(Session, WhatCannotAnswer) {
   const Session session = Session::load(one_type.path());
   EXPECT_NO_THROW(session.predict("w5"));
   const Text pair{"w5", "w6"};
-  testing::expect_error([&] { static_cast<void>(session.predict({&pair, 1})); }, {"1 type(s)"});
+  testing::expect_error([&] { static_cast<void>(session.predict({&pair, 1})); }, {"type_vocab_size", "pairs"});
 
   const ModelFolder damaged(small_config(), std::nullopt, std::numeric_limits<float>::quiet_NaN());
   testing::expect_error([&] { static_cast<void>(Session::load(damaged.path()).predict("w5")); },

@@ -144,7 +144,10 @@ TEST_F(TokenizerFolder, TheModelMustHaveRoomForEveryId) {
     EXPECT_NO_THROW(Tokenizer::load(folder_));
   }
   write("config.json", R"({"type_vocab_size": 1})");
-  expect_error([&] { Tokenizer::load(folder_); }, {"tokenizer.json", "type id 1", "config.json", "type_vocab_size 1"});
+  const Tokenizer one_type = Tokenizer::load(folder_);
+  Encoding encoding;
+  EXPECT_NO_THROW(one_type.encode("a", std::nullopt, 8, encoding));
+  expect_error([&] { one_type.encode("a", "a", 8, encoding); }, {"type_vocab_size", "pairs"});
   write("config.json", R"({"vocab_size": 0})");
   expect_error([&] { Tokenizer::load(folder_); }, {"config.json", "vocab_size"});
 }

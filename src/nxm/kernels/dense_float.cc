@@ -93,7 +93,6 @@ void add(std::vector<LinearKernel>& table, std::string_view f32, std::string_vie
 void add_dense_float_kernels(std::vector<LinearKernel>& table) {
   add<Target::kNeon>(table, "dense_f32_neon", "dense_bf16_neon");
   add<Target::kAvx2>(table, "dense_f32_avx2", "dense_bf16_avx2");
-  add<Target::kAvx512>(table, "dense_f32_avx512", "dense_bf16_avx512");
 }
 
 }  // namespace nxm

@@ -60,7 +60,6 @@ namespace nxm {
 const DenseFloatCode* dense_float_code(Target target) {
   switch (target) {
     NXM_CASE_AVX2(kDenseFloat)
-    NXM_CASE_AVX512(kDenseFloat)
     NXM_CASE_NEON(kDenseFloat)
     default:
       return nullptr;

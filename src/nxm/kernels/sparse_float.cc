@@ -130,7 +130,6 @@ void add(std::vector<LinearKernel>& table, std::string_view f32, std::string_vie
 void add_sparse_float_kernels(std::vector<LinearKernel>& table) {
   add<Target::kNeon>(table, "nm_f32_neon", "nm_bf16_neon");
   add<Target::kAvx2>(table, "nm_f32_avx2", "nm_bf16_avx2");
-  add<Target::kAvx512>(table, "nm_f32_avx512", "nm_bf16_avx512");
 }
 
 }  // namespace nxm

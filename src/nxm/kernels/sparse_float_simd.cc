@@ -142,7 +142,6 @@ namespace nxm {
 const SparseFloatCode* sparse_float_code(Target target) {
   switch (target) {
     NXM_CASE_AVX2(kSparseFloat)
-    NXM_CASE_AVX512(kSparseFloat)
     NXM_CASE_NEON(kSparseFloat)
     default:
       return nullptr;

@@ -16,8 +16,7 @@ std::vector<Target> detect() {
   const int64_t has = hwy::SupportedTargets() & HWY_TARGETS;
   std::vector<Target> targets = {Target::kScalar};
   if ((has & HWY_NEON) != 0) targets.push_back(Target::kNeon);
-  if ((has & (HWY_AVX2 | HWY_AVX3)) != 0 && (HWY_TARGETS & HWY_AVX2) != 0) targets.push_back(Target::kAvx2);
-  if ((has & HWY_AVX3) != 0) targets.push_back(Target::kAvx512);
+  if ((has & HWY_AVX2) != 0) targets.push_back(Target::kAvx2);
   return targets;
 }
 
@@ -29,10 +28,8 @@ std::string_view name_of(Target target) {
       return "scalar";
     case Target::kNeon:
       return "neon";
-    case Target::kAvx2:
-      return "avx2";
     default:
-      return "avx512";
+      return "avx2";
   }
 }
 

@@ -7,10 +7,9 @@
 
 namespace nxm {
 
-/// In rising order on x86; a machine that has one has those below it (kNeon stands apart).
-enum class Target { kScalar, kNeon, kAvx2, kAvx512 };
+enum class Target { kScalar, kNeon, kAvx2 };
 
-[[nodiscard]] std::string_view name_of(Target target);  ///< "scalar", "neon", "avx2", "avx512"
+[[nodiscard]] std::string_view name_of(Target target);  ///< "scalar", "neon", "avx2"
 /// What this machine can run and this build holds, kScalar first, the best last.
 std::span<const Target> available_targets();
 /// The best, or the one NXM_FORCE_TARGET names. Throws UsageError if that name is unknown or not available here, with

@@ -120,6 +120,7 @@ struct Tokenizer::Impl {
   WordPiece wordpiece;
   TokenMatcher raw_matcher, normalized_matcher;
   int32_t vocab_size;
+  bool takes_pairs = true;  ///< the model has as many types of token as the pair's template
 };
 
 Tokenizer::Tokenizer(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
@@ -138,25 +139,29 @@ Tokenizer Tokenizer::load(const std::filesystem::path& folder) {
                       read_file(vocab),
                       is_there(options) ? parse_tokenizer_config(read_file(options), options.string()) : VocabOptions{},
                       where);
-  Tokenizer tokenizer(std::make_shared<const Impl>(std::move(parts), where));
-  if (const auto path = folder / "config.json"; is_there(path)) {
+  bool takes_pairs = true;
+  int64_t rows = -1;
+  const auto path = folder / "config.json";
+  if (is_there(path)) {
     const Json config = parse_json(read_file(path), path.string());
     const JsonFields fields(config, path.string());
     constexpr int64_t kMany = std::numeric_limits<int32_t>::max();
     const int64_t types = fields.integer("type_vocab_size", 1, kMany, 2);  // BERT's, where the file does not say
-    for (const Template* items : {&tokenizer.impl_->parts.single, &tokenizer.impl_->parts.pair}) {
-      for (const TemplateItem& item : *items) {
-        if (item.type_id >= types)
-          fail(where, "makes the type id {}, but {} says type_vocab_size {}. Correct one of them", item.type_id,
-               path.string(), types);
-      }
+    const auto beyond = [types](const TemplateItem& item) { return item.type_id >= types; };
+    if (const auto bad = std::ranges::find_if(parts.single, beyond); bad != parts.single.end()) {
+      fail(where, "makes the type id {}, but {} says type_vocab_size {}. Correct one of them", bad->type_id,
+           path.string(), types);
     }
-    const int64_t rows = fields.integer("vocab_size", 1, kMany, -1);
-    // Embeddings may have spare rows; but a vocab.txt that is shorter has been cut off.
-    if (const int64_t ids = tokenizer.vocab_size(); rows >= 0 && (ids > rows || (!from_json && ids < rows))) {
-      fail(where, "has {} ids, but {} says vocab_size {}. The files are not of the same model; fetch both again", ids,
-           path.string(), rows);
-    }
+    takes_pairs = std::ranges::none_of(parts.pair, beyond);
+    rows = fields.integer("vocab_size", 1, kMany, -1);
+  }
+  const auto impl = std::make_shared<Impl>(std::move(parts), where);
+  impl->takes_pairs = takes_pairs;
+  Tokenizer tokenizer(impl);
+  // Embeddings may have spare rows; but a vocab.txt that is shorter has been cut off.
+  if (const int64_t ids = tokenizer.vocab_size(); rows >= 0 && (ids > rows || (!from_json && ids < rows))) {
+    fail(where, "has {} ids, but {} says vocab_size {}. The files are not of the same model; fetch both again", ids,
+         path.string(), rows);
   }
   return tokenizer;
 }
@@ -181,6 +186,9 @@ void Tokenizer::encode(std::string_view a, std::optional<std::string_view> b, si
   if (b) impl_->tokenize(*b, normalized, second);
 
   const Template& items = b ? impl_->parts.pair : impl_->parts.single;
+  if (b && !impl_->takes_pairs) {
+    fail("tokenizer", "the model knows too few types of token (type_vocab_size) for pairs of texts. Give one text");
+  }
   const size_t special = count_special(items);
   size_t keep_first = first.size(), keep_second = second.size();
   if (max_length > 0) {

@@ -33,7 +33,8 @@ class Tokenizer {
 
   /// [CLS] a [SEP] (b [SEP]), cut to `max_length` tokens in all by `longest_first` (max_length 0: no limit). Invalid
   /// UTF-8 is replaced by U+FFFD (offsets stay those of the given bytes). Thread-safe. `out`'s memory is reused.
-  /// Throws UsageError if `max_length` has no room for the special tokens, Error for a text of 4 GiB or more.
+  /// Throws UsageError if `max_length` has no room for the special tokens, Error for a text of 4 GiB or more, or for
+  /// a pair where config.json has too few types of token.
   void encode(std::string_view a, std::optional<std::string_view> b, size_t max_length, Encoding& out) const;
   [[nodiscard]] Encoding encode(std::string_view a, std::optional<std::string_view> b = std::nullopt,
                                 size_t max_length = 0) const;
