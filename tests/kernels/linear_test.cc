@@ -48,7 +48,8 @@ Expected expected(const Layer& layer, Precision precision, int levels, const std
                                     layer.dense[static_cast<size_t>(o * inputs + k)]);
     }
     const bool int8 = precision == Precision::kInt8;  // exact in integers; then a product and a sum are rounded
-    const double sum_error = int8 ? eps * (std::fabs(sums[i]) + 2 * magnitude) : static_cast<double>(inputs + 2) * eps * magnitude;
+    const double sum_error =
+        int8 ? eps * (std::fabs(sums[i]) + 2 * magnitude) : static_cast<double>(inputs + 2) * eps * magnitude;
     // GELU has a slope of at most 1.13, and its own error.
     const double gelu_error = 0.13 * sum_error + 2e-6 + 4e-7 * std::fabs(sums[i]);
     result.tolerance.push_back(sum_error + (epilogue.gelu ? gelu_error : 0));

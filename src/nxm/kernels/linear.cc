@@ -33,9 +33,7 @@ std::vector<LinearKernel> all_kernels() {
 }
 
 /// May code for `needs` run on `target`?
-bool runs_on(Target needs, Target target) {
-  return needs == Target::kScalar || needs == target;
-}
+bool runs_on(Target needs, Target target) { return needs == Target::kScalar || needs == target; }
 
 const LinearKernel* best(const LinearSource& source, Precision precision, Target target, bool sparse) {
   const auto table = linear_kernels();
