@@ -26,8 +26,9 @@ test:  ## from nothing to all tests passed; tests whose data cannot be fetched s
 	-.venv/bin/python tools/demo_assets
 	ctest --test-dir build/release --output-on-failure -j $(JOBS)
 
+rooms = core io text data metrics recipe report cli kernels infer
 asan tsan: %: build/%/build.ninja  ## C++ tests of every room but train, with sanitizers
-	cmake --build --preset $@
+	cmake --build --preset $@ --target $(rooms:%=nxm_%_test)
 	ctest --test-dir build/$@ --output-on-failure -LE python -j $(JOBS)
 
 tidy: build/tidy/build.ninja  ## clang-tidy over every room but train, as part of a clang build
@@ -43,8 +44,8 @@ bench: build/release/build.ninja
 	cmake --build --preset release
 	for bench in build/release/bench/*_bench; do env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE $$bench || exit 1; done
 
-fuzz: build/fuzz/build.ninja  ## every fuzz target for FUZZ_SECONDS from its seed corpus
-	cmake --build --preset fuzz
+fuzz: build/asan/build.ninja  ## every fuzz target for FUZZ_SECONDS from its seed corpus
+	cmake --build --preset asan --target $(patsubst fuzz/%.cc,%,$(wildcard fuzz/*_fuzz.cc))
 	tools/fuzz $(FUZZ_SECONDS) $(JOBS)
 
 clean:

@@ -48,7 +48,9 @@ class Reference : public Linear {
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
            ThreadPool& pool) const override {
     const auto rows = [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) row(x.row(r), y.row(r), epilogue, scratch + r * inputs_);
+      for (int64_t r = begin; r < end; ++r) {
+        row(x.row(r), y.row(r), epilogue, scratch + static_cast<int64_t>(scratch_bytes(r)));
+      }
     };
     pool.parallel_for(x.rows, 1, std::ref(rows));
   }
