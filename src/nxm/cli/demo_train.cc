@@ -69,8 +69,10 @@ void add_demo(CLI::App& app) {
     if (result.interrupted) return;
     fmt::print("\n{}\n{}\n", stage_table(result.stages), prediction_table(result.model));
     const fs::path out = flags->out;
-    fmt::print("model        {}\nlog          {}\nTensorBoard  tensorboard --logdir {}\nthe pattern  nxm inspect {}\n",
-               result.model.string(), (out / "run.jsonl").string(), (out / "runs").string(), result.model.string());
+    fmt::print(
+        "model        {0}\nlog          {1}\nTensorBoard  tensorboard --logdir {2}\nthe pattern  nxm inspect {0}\n"
+        "smaller      nxm pack {0} --precision int8 --out {3}\n",
+        result.model.string(), (out / "run.jsonl").string(), (out / "runs").string(), (out / "int8").string());
   });
 }
 

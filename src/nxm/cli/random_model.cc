@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/cli/random_model.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <string>

@@ -70,13 +70,6 @@ void write_indices(std::span<const uint8_t> kept, const Pattern& pattern, std::s
   }
 }
 
-float int8_scale(const float* row, int64_t cols) {
-  float largest = 0;
-  for (int64_t c = 0; c < cols; ++c) largest = std::max(largest, std::fabs(row[c]));
-  // A subnormal scale would have too few digits for |error| <= scale / 2.
-  return largest == 0 ? 1 : std::max(largest / kInt8Max, std::numeric_limits<float>::min());
-}
-
 /// One value as it is stored, at `out`; false if it has no finite form there.
 bool store(float value, DType dtype, float scale, std::byte* out) {
   switch (dtype) {
@@ -157,6 +150,13 @@ void check_indices(const PackedView& packed, std::string_view layer) {
 
 }  // namespace
 
+float int8_scale(std::span<const float> row) {
+  float largest = 0;
+  for (const float w : row) largest = std::max(largest, std::fabs(w));
+  // A subnormal scale would have too few digits for |error| <= scale / 2.
+  return largest == 0 ? 1 : std::max(largest / kInt8Max, std::numeric_limits<float>::min());
+}
+
 int index_bits(const Pattern& pattern) { return std::bit_width(static_cast<unsigned>(pattern.of - 1)); }
 
 int64_t index_row_bytes(const Pattern& pattern, int64_t cols) {
@@ -185,7 +185,7 @@ Packed pack(MatrixView<const float> weight, const Pattern& pattern, DType dtype,
                     std::span(packed.indices).subspan(to_size(r / pattern.share) * row_bytes, row_bytes));
     }
     const float* row = weight.row(r);
-    const float scale = dtype == DType::kI8 ? packed.scales[to_size(r)] = int8_scale(row, weight.cols) : 1;
+    const float scale = dtype == DType::kI8 ? packed.scales[to_size(r)] = int8_scale({row, to_size(weight.cols)}) : 1;
     for (size_t c = 0; c < kept.size(); ++c) {
       if (kept[c] == 0) continue;
       if (!store(row[c], dtype, scale, value)) {

@@ -44,10 +44,13 @@ struct Packed {
 
 /// Stores `weight`. Kept: the non-zeros of each group (for xS: of all its rows), filled up with the lowest free columns
 /// (their zeros are stored). F32 is exact but for the sign of a pruned zero; BF16, F16 round to nearest even; I8 is
-/// round(w / scale) with scale = max|row| / 127 (at least the smallest normal float; a row of zeros: 1), so |error| <=
-/// scale / 2. Throws Error naming `layer`: the weight does not satisfy the pattern (with the first bad group), does not
-/// fit it, or holds NaN or infinity (or a value beyond F16's range).
+/// round(w / scale) with int8_scale() of the row, so |error| <= scale / 2. Throws Error naming `layer`: the weight does
+/// not satisfy the pattern (with the first bad group), does not fit it, or holds NaN or infinity (or a value beyond
+/// F16's range).
 Packed pack(MatrixView<const float> weight, const Pattern& pattern, DType dtype, std::string_view layer);
+
+/// max|row| / 127, at least the smallest normal float; 1 for a row of zeros.
+[[nodiscard]] float int8_scale(std::span<const float> row);
 
 /// Throws Error naming `layer`: sizes that do not match, indices that reach outside a group, repeat or descend, padding
 /// bits that are not zero, values that are not finite, scales that are not finite and positive, an I8 value of -128.

@@ -18,8 +18,6 @@ namespace {
 /// Rows for which a panel of weights stays in the cache, at most.
 constexpr int64_t kBlockRows = 192;
 
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 template <typename T>
 class DenseFloat : public Linear {
  public:
@@ -79,13 +77,11 @@ std::unique_ptr<Linear> make(const LinearSource& source) {
   return std::make_unique<DenseFloat<T>>(source, *dense_float_code(kTarget));
 }
 
-bool any(const LinearSource& /*source*/) { return true; }
-
 template <Target kTarget>
 void add(std::vector<LinearKernel>& table, std::string_view f32, std::string_view bf16) {
   if (dense_float_code(kTarget) == nullptr) return;
-  table.push_back({f32, Precision::kF32, kTarget, false, 0, any, make<kTarget, float>});
-  table.push_back({bf16, Precision::kBf16, kTarget, false, 0, any, make<kTarget, uint16_t>});
+  table.push_back({f32, Precision::kF32, kTarget, false, 0, takes_any, make<kTarget, float>});
+  table.push_back({bf16, Precision::kBf16, kTarget, false, 0, takes_any, make<kTarget, uint16_t>});
 }
 
 }  // namespace

@@ -8,19 +8,16 @@
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/tile.h"
 #include "nxm/kernels/weights.h"
 
 namespace nxm {
 namespace {
 
-/// Without VNNI products of bytes are added up in 16 bits: 2 * 127 * 127 < 2^15.
-constexpr int kLevels = 127;
 /// Bytes of activations that stay in the second-level cache while the panels go by.
 constexpr int64_t kBlockBytes = 256 * 1024;
 /// Activations that are worth waking a thread to quantise.
 constexpr int64_t kQuantizeGrain = 16384;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 class Int8 : public Linear {
  public:
@@ -61,7 +58,7 @@ class Int8 : public Linear {
     const auto quantize = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         uint8_t* row = q + r * stride();
-        code_.quantize(x.row(r), inputs_, kLevels, row, by + r);
+        code_.quantize(x.row(r), inputs_, kInt8Levels, row, by + r);
         std::fill(row + inputs_, row + stride(), uint8_t{0});
       }
     };
@@ -139,7 +136,6 @@ std::unique_ptr<Linear> make(const LinearSource& source) {
   return std::make_unique<Int8>(source, kSparse, *int8_code(kTarget));
 }
 
-bool any(const LinearSource& /*source*/) { return true; }
 bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= kWindow; }
 
 }  // namespace
@@ -147,8 +143,8 @@ bool fits(const LinearSource& source) { return source.packed && source.packed->p
 void add_int8_kernels(std::vector<LinearKernel>& table) {
   if (int8_code(Target::kAvx2) == nullptr) return;
   const auto i8 = Precision::kInt8;
-  table.push_back({"dense_int8_avx2", i8, Target::kAvx2, false, kLevels, any, make<Target::kAvx2, false>});
-  table.push_back({"nm_int8_avx2", i8, Target::kAvx2, true, kLevels, fits, make<Target::kAvx2, true>});
+  table.push_back({"dense_int8_avx2", i8, Target::kAvx2, false, kInt8Levels, takes_any, make<Target::kAvx2, false>});
+  table.push_back({"nm_int8_avx2", i8, Target::kAvx2, true, kInt8Levels, fits, make<Target::kAvx2, true>});
 }
 
 }  // namespace nxm

@@ -9,6 +9,9 @@
 
 namespace nxm {
 
+/// LinearKernel::takes of a kernel for everything.
+inline bool takes_any(const LinearSource& /*source*/) { return true; }
+
 void add_dense_float_kernels(std::vector<LinearKernel>& table);
 void add_sparse_float_kernels(std::vector<LinearKernel>& table);
 void add_int8_kernels(std::vector<LinearKernel>& table);

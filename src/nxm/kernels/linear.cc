@@ -10,21 +10,16 @@
 namespace nxm {
 namespace {
 
-bool any(const LinearSource& /*source*/) { return true; }
-
-/// Without VNNI products of bytes are added up in 16 bits: 2 * 127 * 127 < 2^15.
-constexpr int kLevels = 127;
-
 template <Precision kPrecision>
 std::unique_ptr<Linear> reference(const LinearSource& source) {
-  return make_reference(source, kPrecision, kLevels);
+  return make_reference(source, kPrecision, kInt8Levels);
 }
 
 std::vector<LinearKernel> all_kernels() {
   std::vector<LinearKernel> table = {
-      {"f32_scalar", Precision::kF32, Target::kScalar, true, 0, any, reference<Precision::kF32>},
-      {"bf16_scalar", Precision::kBf16, Target::kScalar, true, 0, any, reference<Precision::kBf16>},
-      {"int8_scalar", Precision::kInt8, Target::kScalar, true, kLevels, any, reference<Precision::kInt8>},
+      {"f32_scalar", Precision::kF32, Target::kScalar, true, 0, takes_any, reference<Precision::kF32>},
+      {"bf16_scalar", Precision::kBf16, Target::kScalar, true, 0, takes_any, reference<Precision::kBf16>},
+      {"int8_scalar", Precision::kInt8, Target::kScalar, true, kInt8Levels, takes_any, reference<Precision::kInt8>},
   };
   add_dense_float_kernels(table);
   add_sparse_float_kernels(table);
@@ -44,8 +39,8 @@ const LinearKernel* best(const LinearSource& source, Precision precision, Target
   return found == table.rend() ? nullptr : &*found;
 }
 
-/// Does a sparse kernel beat the dense one (docs/kernels.md)? Per window a sparse kernel does as many steps as there
-/// are kept weights (f32), or kept weights in fours (int8), and each of its steps costs more than a dense one.
+/// Does a sparse kernel beat nxm's dense one? f32 and bf16: in every pattern that there is a kernel for. int8: a step
+/// takes four kept weights of a window of 16 inputs, and costs more than a dense one.
 bool pays(const Pattern& pattern, Precision precision) {
   if (precision != Precision::kInt8) return true;
   const int groups = 16 / pattern.of;

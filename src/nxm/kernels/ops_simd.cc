@@ -100,7 +100,7 @@ HWY_INLINE float exp_row(float* x, int64_t n, float scale) {
   return sum_of(sum);
 }
 
-int64_t round_up(int64_t n) { return (n + kTileWidth - 1) / kTileWidth * kTileWidth; }
+int64_t round_up(int64_t n) { return ceil_div(n, kTileWidth) * kTileWidth; }
 
 /// kTileRows queries at a time: their scores against all keys, the softmax, and the mix of all values.
 void attention(const float* q, const float* k, const float* v, int64_t stride, float* out, int64_t out_stride,

@@ -21,6 +21,8 @@ struct Quantized {
   float scale;
   int32_t zero;
 };
+/// Levels of an activation. Without VNNI products of bytes are added up in 16 bits: 2 * 127 * 127 < 2^15.
+constexpr int kInt8Levels = 127;
 /// Quantises x[0...n) (finite) into q; |x - scale (q - zero)| <= scale.
 Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q);
 /// For activations in low...high, low <= 0 <= high.

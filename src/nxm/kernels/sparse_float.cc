@@ -9,6 +9,7 @@
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/tile.h"
 #include "nxm/kernels/weights.h"
 
 namespace nxm {
@@ -18,8 +19,6 @@ namespace {
 constexpr int64_t kBlockBytes = 256 * 1024;
 /// Activations that are worth waking a thread to rearrange.
 constexpr int64_t kArrangeGrain = 65536;
-
-int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 /// Kept weights of a window of four inputs: a group of 1:4 or 2:4, or two groups of 1:2. 0 for other patterns.
 int64_t kept_of_window(const Pattern& pattern) {

@@ -30,8 +30,7 @@ constexpr int64_t kPLanes = HWY_MIN(static_cast<int64_t>(HWY_LANES(float)), kSpa
 HWY_ALIGN constexpr uint8_t kRepeat[kSparsePanel * 4] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3,
                                                          4, 4, 4, 4, 5, 5, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7};
 
-/// Lane i: the activation that the bytes of lane i of `bytes` point to. (vpermilps would need no bytes, but on Zen 3 it
-/// shares both its ports with multiply-adds: bench/notes/kernels.md.)
+/// Lane i: the activation that the bytes of lane i of `bytes` point to.
 HWY_INLINE W select(W window, hn::Vec<Bytes> bytes) {
   return hn::BitCast(kP, hn::TableLookupBytes(hn::BitCast(kBytes, window), bytes));
 }

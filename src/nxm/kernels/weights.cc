@@ -4,17 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 #include <numeric>
 
 #include "nxm/core/dtype.h"
 
 namespace nxm {
-namespace {
-
-constexpr float kInt8Max = 127;
-
-}  // namespace
 
 int64_t WeightRows::kept() const {
   if (!source_.packed) return source_.dense.cols;
@@ -54,10 +48,7 @@ float WeightRows::values(int64_t r, std::span<int8_t> out) const {
   }
   std::vector<float> wide(out.size());
   values(r, std::span(wide));
-  float largest = 0;
-  for (const float w : wide) largest = std::max(largest, std::fabs(w));
-  // As pack() does: a subnormal scale would have too few digits.
-  const float scale = largest == 0 ? 1 : std::max(largest / kInt8Max, std::numeric_limits<float>::min());
+  const float scale = int8_scale(wide);
   for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<int8_t>(std::lrint(wide[i] / scale));
   return scale;
 }

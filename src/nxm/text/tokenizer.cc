@@ -177,6 +177,9 @@ Tokenizer Tokenizer::from_vocab(std::string_view vocab_txt, bool lower_case, std
 }
 
 void Tokenizer::encode(std::string_view a, std::optional<std::string_view> b, size_t max_length, Encoding& out) const {
+  if (b && !impl_->takes_pairs) {
+    fail("tokenizer", "the model knows too few types of token (type_vocab_size) for pairs of texts. Give one text");
+  }
   // Kept from text to text, so that no token costs an allocation.
   thread_local Normalized normalized;
   thread_local std::vector<Token> first, second;
@@ -186,9 +189,6 @@ void Tokenizer::encode(std::string_view a, std::optional<std::string_view> b, si
   if (b) impl_->tokenize(*b, normalized, second);
 
   const Template& items = b ? impl_->parts.pair : impl_->parts.single;
-  if (b && !impl_->takes_pairs) {
-    fail("tokenizer", "the model knows too few types of token (type_vocab_size) for pairs of texts. Give one text");
-  }
   const size_t special = count_special(items);
   size_t keep_first = first.size(), keep_second = second.size();
   if (max_length > 0) {
