@@ -38,6 +38,15 @@ class FinetuneTest : public ::testing::Test {
   TempFolder folder;
 };
 
+std::string message_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
 // Every file below a run folder that must not depend on when the run was stopped.
 std::map<std::string, std::string> contents(const fs::path& run) {
   std::map<std::string, std::string> files;
@@ -127,6 +136,88 @@ TEST_F(FinetuneTest, StoppedAnywhereAndResumedGivesTheSameBytes) {
   }
 }
 
+TEST_F(FinetuneTest, MethodsWithStateOfTheirOwnResumeToTheSameBytes) {
+  const std::string dense = test::tiny_recipe();
+  const Recipe r = Recipe::parse(dense.substr(0, dense.find("[[stage]]")) + R"(
+[[stage]]
+method = "dense"
+epochs = 1
+batch = 8
+[[stage]]
+method = "gradual"
+epochs = 1
+batch = 8
+every = "2"
+[[stage]]
+method = "sr-ste"
+epochs = 1
+batch = 8
+[[stage]]
+method = "admm"
+epochs = 1
+batch = 8
+every = "2"
+settle = 0.5
+curvature = 0.5
+criterion = "alps"
+calibration = 20
+teacher = "dense"
+hidden = 1
+attention = 0.1
+)",
+                                 folder.path / "recipe.toml", {});
+  const FinetuneResult straight = finetune(r, out("straight"), {});
+  for (const StageResult& stage : straight.stages) {
+    EXPECT_NEAR(stage.sparsity, stage.method == "dense" ? 0 : 0.5, 0.02) << stage.name;
+  }
+  for (bool resume = false;; resume = true) {
+    FinetuneOptions options;
+    options.resume = resume;
+    options.go_on = [](int64_t, int64_t) { return false; };
+    if (!finetune(r, out("stopped"), options).interrupted) break;
+  }
+  EXPECT_EQ(contents(out("straight")), contents(out("stopped")));
+}
+
+TEST_F(FinetuneTest, TeachersThatDoNotFitAreRefusedBeforeTheRunFolderIsTouched) {
+  finetune(recipe(), out("run"), {});
+  const fs::path teacher = out("run") / "model";
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> set{"stage.asp.teacher=" + teacher.string()};
+    set.insert(set.end(), more.begin(), more.end());
+    return message_of([&] { finetune(recipe("", set), out("new"), {}); });
+  };
+  const std::string config = read_file(teacher / "config.json"), vocab = read_file(teacher / "vocab.txt");
+  const auto expect = [&](const std::string& text, const std::vector<std::string>& parts) {
+    for (const std::string& part : parts) EXPECT_NE(text.find(part), std::string::npos) << part << ": " << text;
+    EXPECT_FALSE(fs::exists(out("new"))) << text;
+  };
+  expect(with({"task.labels=[\"no\", \"maybe\"]"}), {"teacher of stage 'asp'", "[no, yes]", "[no, maybe]"});
+  expect(with({"stage.asp.layers=[1]"}), {"stage 'asp'", "one for each of the student's 2"});
+  expect(with({"stage.asp.layers=[1, 3]"}), {"layer 3", "1 to 2"});
+  std::string other = vocab;
+  other.replace(other.find("good"), 4, "evil");
+  write_file(teacher / "vocab.txt", other);
+  if (fs::exists(teacher / "tokenizer.json")) fs::remove(teacher / "tokenizer.json");
+  expect(with({}), {"token 5 is 'evil'", "'good'"});
+  expect(message_of([&] { finetune(recipe("", {"stage.asp.teacher=nowhere"}), out("new"), {}); }), {"nowhere"});
+  // A stage below may not teach one above.
+  expect(message_of([&] { finetune(recipe("", {"stage.asp.teacher=masked"}), out("new"), {}); }), {"masked"});
+}
+
+TEST_F(FinetuneTest, ATeacherChangesWhatIsLearnt) {
+  const FinetuneResult alone = finetune(recipe(), out("alone"), {});
+  const FinetuneResult taught =
+      finetune(recipe("", {"stage.asp.teacher=dense", "stage.asp.alpha=0"}), out("taught"), {});
+  EXPECT_EQ(alone.stages[0].score, taught.stages[0].score);
+  EXPECT_NE(sha256_of_file(out("alone") / "stages/asp/model.safetensors"),
+            sha256_of_file(out("taught") / "stages/asp/model.safetensors"));
+  // alpha = 1 and no other loss is training without a teacher, to the bit.
+  finetune(recipe("", {"stage.asp.teacher=dense", "stage.asp.alpha=1"}), out("idle"), {});
+  EXPECT_EQ(sha256_of_file(out("alone") / "stages/asp/model.safetensors"),
+            sha256_of_file(out("idle") / "stages/asp/model.safetensors"));
+}
+
 TEST_F(FinetuneTest, FinishedRunIsNotRunAgain) {
   const Recipe r = recipe();
   const FinetuneResult first = finetune(r, out("run"), {});
@@ -147,15 +238,6 @@ TEST_F(FinetuneTest, BestKeepsTheBestEpoch) {
     if (line["kind"] == "score" && line["stage"] == "dense") best = std::max(best, line["score"].get<double>());
   }
   EXPECT_EQ(result.stages[0].score, best);
-}
-
-std::string message_of(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 TEST_F(FinetuneTest, AnotherRunsFolderIsRefusedAndKept) {

@@ -8,20 +8,26 @@ namespace nxm {
 namespace {
 
 constexpr std::array kMethods{
-    //             name       epochs    lr  batch sparse after_dense
-    MethodDefaults{"dense", 3, 5e-5, 32, false, false,
+    //             name       epochs    lr  batch settle sparse after_dense
+    MethodDefaults{"dense", 3, 5e-5, 32, 0, false, false,
                    "plain fine-tuning, the reference. Small encoders (MiniLM) like lr = 1e-4"},
-    MethodDefaults{"oneshot", 0, 5e-5, 32, true, true, "keeps the largest weights of each group; no training"},
-    MethodDefaults{"asp", 5, 5e-5, 16, true, true, "one-shot mask, then fine-tuning with that mask"},
-    MethodDefaults{"admm", 5, 5e-5, 16, true, true,
+    MethodDefaults{"oneshot", 0, 5e-5, 32, 0, true, true, "keeps the largest weights of each group; no training"},
+    MethodDefaults{"asp", 5, 5e-5, 16, 0, true, true, "one-shot mask, then fine-tuning with that mask"},
+    MethodDefaults{"admm", 5, 5e-5, 16, 0, true, true,
                    "fine-tuning that pulls the weights into the pattern, mask free to move"},
-    MethodDefaults{"masked", 1, 5e-5, 16, true, false, "fine-tuning with the mask of the stage it starts from"},
+    MethodDefaults{"admm-unstructured", 5, 5e-5, 16, 0, false, true,
+                   "admm with the pattern's share of each layer wherever its weights are: what the pattern costs"},
+    MethodDefaults{"gradual", 5, 5e-5, 16, 0.5, true, true,
+                   "magnitude pruning bit by bit on a cubic schedule while fine-tuning"},
+    MethodDefaults{"sr-ste", 5, 5e-5, 16, 0, true, true,
+                   "forward with the weights pruned anew each step, straight-through gradient to all of them"},
+    MethodDefaults{"masked", 1, 5e-5, 16, 0, true, false, "fine-tuning with the mask of the stage it starts from"},
 };
 
 constexpr std::array kPresets{
-    //             name        rho  schedule  pull dual every
-    PresetDefaults{"converge", 0, "constant", 8, 0, "0.25 epoch", "decoupled pull that grows over the stage"},
-    PresetDefaults{"paper", 1e-3, "constant", 0, 1, "epoch", "the published schedule: rho through the gradient"},
+    //             name        rho  schedule  pull dual every settle curvature
+    PresetDefaults{"converge", 0, "constant", 8, 0, "0.25 epoch", 0, 0, "decoupled pull that grows over the stage"},
+    PresetDefaults{"paper", 1e-3, "constant", 0, 1, "epoch", 0, 0, "the published schedule: rho through the gradient"},
 };
 
 }  // namespace
@@ -33,6 +39,8 @@ const MethodDefaults* find_method_defaults(std::string_view name) {
   const auto found = std::ranges::find(kMethods, name, &MethodDefaults::name);
   return found == kMethods.end() ? nullptr : &*found;
 }
+
+bool is_admm(std::string_view method) { return method == "admm" || method == "admm-unstructured"; }
 
 StageSpec default_stage(const MethodDefaults& method, const PresetDefaults& preset) {
   StageSpec stage;
@@ -46,6 +54,8 @@ StageSpec default_stage(const MethodDefaults& method, const PresetDefaults& pres
   stage.pull = preset.pull;
   stage.dual = preset.dual;
   stage.every = preset.every;
+  stage.settle = is_admm(method.name) ? preset.settle : method.settle;
+  stage.curvature = preset.curvature;
   return stage;
 }
 

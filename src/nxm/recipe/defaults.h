@@ -15,6 +15,7 @@ struct MethodDefaults {
   double epochs;
   double lr;
   int64_t batch;
+  double settle;
   bool sparse;       ///< its result holds a pattern
   bool after_dense;  ///< starts from the nearest dense stage above, not from the stage above
   std::string_view doc;
@@ -28,6 +29,8 @@ struct PresetDefaults {
   double pull;
   double dual;
   std::string_view every;
+  double settle;
+  double curvature;
   std::string_view doc;
 };
 
@@ -36,6 +39,9 @@ std::span<const PresetDefaults> preset_defaults();
 
 /// The row, or nullptr.
 const MethodDefaults* find_method_defaults(std::string_view name);
+
+/// "admm" and "admm-unstructured".
+bool is_admm(std::string_view method);
 
 /// A stage of `method` as it is if the recipe says no more; method "admm" with the keys of `preset`.
 StageSpec default_stage(const MethodDefaults& method, const PresetDefaults& preset);

@@ -30,7 +30,7 @@ template <typename Owner>
 std::string default_text(const Key<Owner>& key, std::span<const Owner> owners) {
   std::set<std::string> values;
   for (const Owner& owner : owners) values.insert(value_text(key, owner));
-  if (values.size() > 1) return key.use == Use::kAdmm ? "by preset" : "by method";
+  if (values.size() > 1) return key.use == Use::kAdmm || key.use == Use::kMoving ? "by preset" : "by method";
   const std::string& value = *values.begin();
   return value == "[]" || value == "\"\"" ? "" : "`" + value + "`";
 }
@@ -73,6 +73,7 @@ std::string commented_recipe(std::string_view task_name) {
   for (const std::string_view method : {"dense", "oneshot", "admm", "masked"}) {
     drafts.push_back({default_stage(*find_method_defaults(method), preset_defaults().front()), false, false, "init"});
   }
+  drafts.back().spec.teacher = "dense";
   recipe.stages = link_stages(std::move(drafts));
   return "# Run it:      nxm finetune RECIPE.toml --out runs/first\n"
          "# Change a key: nxm finetune RECIPE.toml --out runs/second --set stage.admm.epochs=3\n"
@@ -90,16 +91,18 @@ std::string key_reference() {
   std::string text =
       section_table<Recipe>("", top_keys(), recipe) + section_table<Recipe>("model", model_keys(), recipe) +
       section_table<TaskSpec>("task", task_keys(), task) + section_table<StageSpec>("stage", stage_keys(), stages);
-  text += "### Defaults by method\n\n" + header({"method", "epochs", "lr", "batch", "what it does"});
+  text += "### Defaults by method\n\n" + header({"method", "epochs", "lr", "batch", "settle", "what it does"});
   for (const MethodDefaults& m : method_defaults()) {
     text += row({fmt::format("`{}`", m.name), fmt::format("{}", m.epochs), fmt::format("{}", m.lr),
-                 fmt::format("{}", m.batch), std::string(m.doc)});
+                 fmt::format("{}", m.batch), is_admm(m.name) ? "by preset" : fmt::format("{}", m.settle),
+                 std::string(m.doc)});
   }
-  text +=
-      "\n### Defaults by preset\n\n" + header({"preset", "rho", "rho_schedule", "pull", "dual", "every", "what it is"});
+  text += "\n### Defaults by preset\n\n" + header({"preset", "rho", "rho_schedule", "pull", "dual", "every", "settle",
+                                                    "curvature", "what it is"});
   for (const PresetDefaults& p : preset_defaults()) {
     text += row({fmt::format("`{}`", p.name), fmt::format("{}", p.rho), std::string(p.rho_schedule),
-                 fmt::format("{}", p.pull), fmt::format("{}", p.dual), std::string(p.every), std::string(p.doc)});
+                 fmt::format("{}", p.pull), fmt::format("{}", p.dual), std::string(p.every), fmt::format("{}", p.settle),
+                 fmt::format("{}", p.curvature), std::string(p.doc)});
   }
   return text;
 }

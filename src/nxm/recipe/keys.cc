@@ -176,11 +176,55 @@ constexpr Key<StageSpec> kStage[] = {
      .field = &StageSpec::best,
      .doc = "keep the epoch with the best dev score, not the last",
      .use = Use::kTrained},
+    {.name = "teacher",
+     .field = &StageSpec::teacher,
+     .doc = "distil from this: the name of a stage above, a model directory or org/name on the hub; \"\": from nothing",
+     .use = Use::kTrained,
+     .valid = [](std::string_view) { return true; }},
+    {.name = "alpha",
+     .field = &StageSpec::alpha,
+     .doc = "weight of the labels' loss; the rest is that of the teacher's logits",
+     .use = Use::kTaught,
+     .max = 1},
+    {.name = "temperature",
+     .field = &StageSpec::temperature,
+     .doc = "of the teacher's and the student's softmax (classification)",
+     .use = Use::kTaught,
+     .max = 1000,
+     .above_min = true},
+    {.name = "hidden",
+     .field = &StageSpec::hidden,
+     .doc = "weight of the mean squared distance between the teacher's hidden states and the student's",
+     .use = Use::kTaught,
+     .max = 1e6},
+    {.name = "attention",
+     .field = &StageSpec::attention,
+     .doc = "weight of the mean squared distance between attention scores before their softmax",
+     .use = Use::kTaught,
+     .max = 1e6},
+    {.name = "layers",
+     .field = &StageSpec::layers,
+     .doc = "the teacher's layer, from 1, for each of the student's. Default: evenly spaced, the last to the last",
+     .use = Use::kTaught,
+     .min = 1,
+     .max = 1000},
     {.name = "pattern",
      .field = &StageSpec::pattern,
      .doc = "keep:of along the inputs; 2:4x2: two rows share a choice",
      .use = Use::kSparse,
      .expected = "keep:of with 1 <= keep < of <= 64, as \"2:4\""},
+    {.name = "criterion",
+     .field = &StageSpec::criterion,
+     .doc = "what the first mask goes by. magnitude: |w|; wanda: |w| times its input's norm; alps: least change of each "
+            "layer's output, the kept weights refitted",
+     .use = Use::kFirstMask,
+     .choices = [] { return Words{"magnitude", "wanda", "alps"}; }},
+    {.name = "calibration",
+     .field = &StageSpec::calibration,
+     .doc = "training rows that wanda and alps look at",
+     .use = Use::kFirstMask,
+     .min = 1,
+     .max = 1e9},
     {.name = "preset",
      .field = &StageSpec::preset,
      .doc = "sets the defaults of the keys below. Default: converge",
@@ -212,10 +256,25 @@ constexpr Key<StageSpec> kStage[] = {
     {.name = "every",
      .field = &StageSpec::every,
      .doc = "how often the mask and the dual variable follow the weights",
-     .use = Use::kAdmm,
+     .use = Use::kMoving,
      .or_number = true,
      .valid = is_interval,
      .expected = "\"epoch\", a share of one as \"0.25 epoch\", or steps as \"100\""},
+    {.name = "settle",
+     .field = &StageSpec::settle,
+     .doc = "share of the stage, at its end, in which the mask is frozen and only the kept weights train",
+     .use = Use::kMoving,
+     .max = 0.95},
+    {.name = "lambda",
+     .field = &StageSpec::lambda,
+     .doc = "decay of the weights that the forward pass leaves out, through the gradient",
+     .use = Use::kSrSte,
+     .max = 1e6},
+    {.name = "curvature",
+     .field = &StageSpec::curvature,
+     .doc = "c in the importance w^2 v^c by which weights are kept, v being Adam's second moment; 0: by magnitude",
+     .use = Use::kAdmm,
+     .max = 2},
 };
 
 /// Spellings of Hugging Face's trainer and examples.
@@ -292,10 +351,18 @@ bool concerns(Use use, const StageSpec& stage) {
   switch (use) {
     case Use::kTrained:
       return method->epochs > 0;
+    case Use::kTaught:
+      return method->epochs > 0 && !stage.teacher.empty();
     case Use::kSparse:
-      return method->sparse;
+      return method->sparse || is_admm(stage.method);
+    case Use::kFirstMask:
+      return stage.method == "oneshot" || stage.method == "asp" || stage.method == "admm";  // not the unstructured one
     case Use::kAdmm:
-      return stage.method == "admm";
+      return is_admm(stage.method);
+    case Use::kMoving:
+      return is_admm(stage.method) || stage.method == "gradual";
+    case Use::kSrSte:
+      return stage.method == "sr-ste";
     default:
       return true;
   }

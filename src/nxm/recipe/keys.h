@@ -36,13 +36,17 @@ enum class Use {
   kDescribed,  ///< [task]: tasks that the recipe describes
   kTrained,    ///< [[stage]]: every method but oneshot
   kSparse,     ///< [[stage]]: methods whose result holds a pattern
+  kTaught,     ///< [[stage]]: with a teacher
+  kFirstMask,  ///< [[stage]]: methods that choose a first mask: oneshot, asp, admm
   kAdmm,       ///< [[stage]]: admm
+  kMoving,     ///< [[stage]]: methods whose mask moves: admm, gradual
+  kSrSte,      ///< [[stage]]: sr-ste
 };
 
 template <typename Owner>
 using Field = std::variant<bool Owner::*, int Owner::*, int64_t Owner::*, uint64_t Owner::*, double Owner::*,
                            std::string Owner::*, Pattern Owner::*, std::vector<std::string> Owner::*,
-                           std::vector<double> Owner::*>;
+                           std::vector<double> Owner::*, std::vector<int64_t> Owner::*>;
 
 template <typename Owner>
 struct Key {

@@ -115,9 +115,11 @@ StageDraft read_stage(const toml::node& node) {
   }
   const PresetDefaults* preset = named_row(*table, "preset", preset_defaults(), scratch);
   StageDraft draft{
-      default_stage(*method, preset == nullptr || method->name != "admm" ? preset_defaults().front() : *preset),
+      default_stage(*method, preset == nullptr || !is_admm(method->name) ? preset_defaults().front() : *preset),
       table->contains("from"), table->contains("pattern"), where};
-  read_section(*table, "stage", stage_keys(), draft.spec, [&](Use use) { return concerns(use, draft.spec); });
+  read_section(*table, "stage", stage_keys(), draft.spec, [&](Use use) {
+    return use == Use::kTaught || concerns(use, draft.spec);  // 'teacher' may come after the keys that need it
+  });
   return draft;
 }
 
@@ -150,6 +152,12 @@ Recipe Recipe::parse(std::string_view toml, const fs::path& file, std::span<cons
   std::vector<StageDraft> drafts;
   for (const toml::node& stage : list) drafts.push_back(read_stage(stage));
   recipe.stages = link_stages(std::move(drafts));
+  for (size_t i = 0; i < recipe.stages.size(); ++i) {
+    std::string& teacher = recipe.stages[i].teacher;
+    if (teacher.empty() || is_stage_above(recipe.stages, i, teacher)) continue;
+    const std::string path = resolve_path(teacher, list.get(i)->as_table()->get("teacher"), file);
+    if (!is_hub_name(teacher, path)) teacher = path;
+  }
   return recipe;
 }
 

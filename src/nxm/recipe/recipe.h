@@ -31,8 +31,17 @@ struct StageSpec {
   double clip = 1;           ///< largest global gradient norm; 0 = off
   int64_t max_length = 128;  ///< tokens
   bool best = false;         ///< keep the epoch with the best dev score instead of the final weights
+  // Distillation
+  std::string teacher;          ///< a stage above, a model directory or a hub name; "" = none
+  double alpha = 0.5;           ///< weight of the labels' loss; 1 - alpha is that of the teacher's logits
+  double temperature = 2;       ///< of both softmaxes; classification only
+  double hidden = 0;            ///< weight of the squared distance of hidden states
+  double attention = 0;         ///< weight of the squared distance of attention scores
+  std::vector<int64_t> layers;  ///< teacher's layer (from 1) for each of the student's; empty = evenly spaced
   // Sparsity (oneshot, asp, admm)
   Pattern pattern;
+  std::string criterion = "magnitude";  ///< of the first mask: magnitude wanda alps
+  int64_t calibration = 512;            ///< training rows that wanda and alps look at
   // ADMM
   std::string
       preset;  ///< "converge" (default: decoupled, annealed pull) or "paper" (method.md): sets the defaults below
@@ -41,6 +50,9 @@ struct StageSpec {
   double pull = 0;    ///< sum over the stage of the decoupled pull p_t in W <- W - p_t (W - Z + dual*U); 0 = none
   double dual = 1;    ///< factor on U: 1 = ADMM, 0 = a pure proximal pull
   std::string every;  ///< "epoch", "N" steps, or a share of an epoch as "0.25 epoch"
+  double settle = 0;     ///< share of the stage, at its end, in which the mask is frozen: < 1
+  double lambda = 2e-4;  ///< sr-ste: decay of the weights that the forward pass leaves out
+  double curvature = 0;  ///< c in the importance w^2 v^c that chooses the mask, v = Adam's second moment; 0 = magnitude
 };
 
 struct Recipe {

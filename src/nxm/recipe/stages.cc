@@ -67,6 +67,11 @@ std::vector<std::string> stage_names(const std::vector<std::string>& methods, co
   return names;
 }
 
+bool is_stage_above(const std::vector<StageSpec>& stages, size_t index, std::string_view name) {
+  return std::any_of(stages.begin(), stages.begin() + static_cast<std::ptrdiff_t>(index),
+                     [&](const StageSpec& stage) { return stage.name == name; });
+}
+
 std::vector<StageSpec> link_stages(std::vector<StageDraft> drafts) {
   std::vector<std::string> methods, given;
   for (const StageDraft& draft : drafts) {
@@ -85,7 +90,7 @@ std::vector<StageSpec> link_stages(std::vector<StageDraft> drafts) {
     if (!draft.has_from) stage.from = default_from(stage, stages);
     check_from(draft, stages, drafts);
     if (stage.method == "masked") check_mask(draft, stages);
-    if (stage.method == "admm" && stage.rho <= 0 && stage.pull <= 0) {
+    if (is_admm(stage.method) && stage.rho <= 0 && stage.pull <= 0) {
       fail_usage(draft.where,
                  "stage '{}' has rho = 0 and pull = 0, so nothing pulls the weights into the pattern; set one",
                  stage.name);

@@ -20,6 +20,9 @@ struct StageDraft {
 /// The names of stages from what the recipe says: those given, and for the others the method, with -2, -3 if taken.
 std::vector<std::string> stage_names(const std::vector<std::string>& methods, const std::vector<std::string>& given);
 
+/// Whether one of the stages before the `index`th has that name.
+bool is_stage_above(const std::vector<StageSpec>& stages, size_t index, std::string_view name);
+
 /// Fills in names, `from` and the pattern of masked stages, and checks the order. Throws UsageError(where).
 std::vector<StageSpec> link_stages(std::vector<StageDraft> drafts);
 

@@ -17,7 +17,8 @@ constexpr ptrdiff_t kMaxDots = 4096;
 constexpr size_t kShownBytes = 60;
 
 template <typename T>
-constexpr bool kIsList = std::is_same_v<T, std::vector<std::string>> || std::is_same_v<T, std::vector<double>>;
+constexpr bool kIsList = std::is_same_v<T, std::vector<std::string>> || std::is_same_v<T, std::vector<double>> ||
+                         std::is_same_v<T, std::vector<int64_t>>;
 
 template <typename Member>
 struct MemberType;

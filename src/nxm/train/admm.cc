@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/train/admm.h"
 
+#include <algorithm>
 #include <cmath>
 
+#include "nxm/core/error.h"
 #include "nxm/core/mask.h"
 #include "nxm/core/projection.h"
 
@@ -19,7 +21,13 @@ double squared_norm(const at::Tensor& x) {
 }  // namespace
 
 at::Tensor project_tensor(const at::Tensor& w, const Pattern& pattern, const std::string& name, ThreadPool& pool,
-                          at::Tensor* mask) {
+                          at::Tensor* mask, const at::Tensor& importance) {
+  if (importance.defined()) {
+    at::Tensor chosen;
+    project_tensor(w.detach() * importance.sqrt(), pattern, name, pool, &chosen);
+    if (mask != nullptr) *mask = chosen;
+    return w.detach() * chosen.to(w.device());
+  }
   const at::Tensor from = w.detach().to(at::kCPU).contiguous();
   at::Tensor out = at::empty_like(from);
   MaskView mask_view{};
@@ -32,9 +40,34 @@ at::Tensor project_tensor(const at::Tensor& w, const Pattern& pattern, const std
   return out.to(w.device());
 }
 
+at::Tensor project_unstructured(const at::Tensor& w, const Pattern& pattern, const std::string& name, at::Tensor* mask,
+                                const at::Tensor& importance) {
+  at::NoGradGuard no_gradient;
+  const at::Tensor size = (importance.defined() ? w.square() * importance : w.square()).to(at::kCPU).view({-1});
+  if (!at::isfinite(size).all().item<bool>()) {
+    fail("projection", "layer '{}' holds a NaN or an infinity; nothing was pruned", name);
+  }
+  const int64_t keep = size.numel() * pattern.keep / pattern.of;
+  // The smallest size that is kept, and as many of its equals as there is room for, from the first on.
+  const at::Tensor limit = std::get<0>(at::topk(size, std::max<int64_t>(1, keep))).min();
+  at::Tensor chosen = (size > limit).to(at::kByte);
+  const at::Tensor equal = at::nonzero(size == limit).view({-1});
+  const int64_t room = keep - chosen.sum().item<int64_t>();
+  chosen.index_fill_(0, equal.narrow(0, 0, std::clamp<int64_t>(room, 0, equal.numel())), 1);
+  chosen = chosen.view(w.sizes());
+  if (mask != nullptr) *mask = chosen;
+  return w.detach() * chosen.to(w.device());
+}
+
+at::Tensor project_layer(const AdmmLayer& layer, const at::Tensor& w, const Pattern& pattern, ThreadPool& pool,
+                         at::Tensor* mask) {
+  if (layer.unstructured) return project_unstructured(w, pattern, layer.name, mask, layer.importance);
+  return project_tensor(w, pattern, layer.name, pool, mask, layer.importance);
+}
+
 void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool) {
   at::NoGradGuard no_gradient;
-  layer.z = project_tensor(layer.weight, pattern, layer.name, pool, &layer.mask);
+  layer.z = project_layer(layer, layer.weight, pattern, pool, &layer.mask);
   layer.u = layer.weight.detach() - layer.z;
   layer.first_mask = layer.mask;
 }
@@ -46,7 +79,7 @@ AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, d
   for (AdmmLayer& layer : layers) {
     const at::Tensor w = layer.weight.detach();
     const at::Tensor z_before = layer.z, mask_before = layer.mask;
-    layer.z = project_tensor(dual == 0 ? w : w + dual * layer.u, pattern, layer.name, pool, &layer.mask);
+    layer.z = project_layer(layer, dual == 0 ? w : w + dual * layer.u, pattern, pool, &layer.mask);
     const at::Tensor apart = w - layer.z;
     layer.u.add_(apart);
     norm += squared_norm(w);

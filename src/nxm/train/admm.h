@@ -19,6 +19,8 @@ struct AdmmLayer {
   at::Tensor z, u;        ///< (O, I), on W's device
   at::Tensor mask;        ///< uint8 (O, I) on the CPU: where Z may be non-zero
   at::Tensor first_mask;  ///< as it was at the start
+  at::Tensor importance{};    ///< (O, I), h in Z = argmin sum h (W - Z)^2; undefined: all ones
+  bool unstructured = false;  ///< Z keeps the pattern's share of the whole layer, wherever its weights are
 };
 
 /// What one Z- and U-step did, over all layers.
@@ -38,8 +40,17 @@ AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, d
 /// Z - dual*U.
 at::Tensor admm_target(const AdmmLayer& layer, double dual);
 
-/// Pi of a tensor on any device; writes the mask (uint8, CPU) if it is not null.
+/// Pi of a tensor on any device; writes the mask (uint8, CPU) if it is not null. With `importance` h (>= 0, w's shape)
+/// it is the nearest sparse matrix in the norm sum h (w - z)^2: of each group the `keep` largest h w^2 are kept.
 at::Tensor project_tensor(const at::Tensor& w, const Pattern& pattern, const std::string& name, ThreadPool& pool,
-                          at::Tensor* mask = nullptr);
+                          at::Tensor* mask = nullptr, const at::Tensor& importance = {});
+
+/// The same without groups: of all weights the largest h w^2 are kept, keep/of of them (rounded down).
+at::Tensor project_unstructured(const at::Tensor& w, const Pattern& pattern, const std::string& name,
+                                at::Tensor* mask = nullptr, const at::Tensor& importance = {});
+
+/// Pi of `w` as the layer is to be pruned.
+at::Tensor project_layer(const AdmmLayer& layer, const at::Tensor& w, const Pattern& pattern, ThreadPool& pool,
+                         at::Tensor* mask = nullptr);
 
 }  // namespace nxm

@@ -86,7 +86,8 @@ const Parameter& Bert::parameter(std::string_view name) const {
 // softmax(Q K^T / sqrt(d)) V within each sequence, a run of equal lengths at a time. `queries` are the rows that ask:
 // all of them, or each sequence's first.
 at::Tensor Bert::attend(const Layer& layer, const at::Tensor& queries, const at::Tensor& rows, const BertInput& input,
-                        bool first_only, double dropout) const {
+                        bool first_only, double dropout, BertTrace* trace,
+                        const LinearInputs& inputs) const {
   const int64_t heads = config_.num_attention_heads;
   const int64_t width = config_.hidden_size / heads;
   std::vector<int64_t> key_rows, query_rows;
@@ -94,21 +95,31 @@ at::Tensor Bert::attend(const Layer& layer, const at::Tensor& queries, const at:
     key_rows.push_back(run.count * run.length);
     query_rows.push_back(first_only ? run.count : run.count * run.length);
   }
+  if (inputs) {
+    inputs(layer.query.weight, queries);
+    inputs(layer.key.weight, rows);
+    inputs(layer.value.weight, rows);
+  }
   const auto q = layer.query(queries).split_with_sizes(query_rows);
   const auto k = layer.key(rows).split_with_sizes(key_rows);
   const auto v = layer.value(rows).split_with_sizes(key_rows);
-  std::vector<at::Tensor> contexts;
+  std::vector<at::Tensor> contexts, scores;
   for (size_t i = 0; i < input.runs.size(); ++i) {
     const auto split = [&](const at::Tensor& x) {
       return x.view({input.runs[i].count, -1, heads, width}).transpose(1, 2);
     };
+    if (trace != nullptr) {
+      const at::Tensor product = at::matmul(split(q[i]), split(k[i]).transpose(2, 3));
+      scores.push_back((product / std::sqrt(static_cast<double>(width))).reshape({-1}));
+    }
     const at::Tensor context = at::scaled_dot_product_attention(split(q[i]), split(k[i]), split(v[i]), {}, dropout);
     contexts.push_back(context.transpose(1, 2).reshape({query_rows[i], config_.hidden_size}));
   }
+  if (trace != nullptr) trace->scores.push_back(at::cat(scores));
   return contexts.size() == 1 ? contexts[0] : at::cat(contexts);
 }
 
-at::Tensor Bert::forward(const BertInput& input, bool training) const {
+at::Tensor Bert::forward(const BertInput& input, bool training, BertTrace* trace, const LinearInputs& inputs) const {
   const auto drop = [&](const at::Tensor& x, double p) { return training && p > 0 ? at::dropout(x, p, true) : x; };
   const double hidden_drop = config_.hidden_dropout_prob;
   const double attention_drop = training ? config_.attention_probs_dropout_prob : 0;
@@ -119,14 +130,19 @@ at::Tensor Bert::forward(const BertInput& input, bool training) const {
   x = drop(embedding_norm_(x), hidden_drop);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    const bool last = i + 1 == layers_.size();
+    const bool last = i + 1 == layers_.size() && trace == nullptr;  // only [CLS] is read of the last layer
     const at::Tensor rows = x;
     if (last) x = x.index_select(0, input.first);
-    const at::Tensor context = attend(layer, x, rows, input, last, attention_drop);
+    const at::Tensor context = attend(layer, x, rows, input, last, attention_drop, trace, inputs);
+    if (inputs) inputs(layer.attention_output.weight, context);
     x = layer.attention_norm(drop(layer.attention_output(context), hidden_drop) + x);
+    if (inputs) inputs(layer.intermediate.weight, x);
     const at::Tensor inner = activation(config_.hidden_act, layer.intermediate(x));
+    if (inputs) inputs(layer.output.weight, inner);
     x = layer.output_norm(drop(layer.output(inner), hidden_drop) + x);
+    if (trace != nullptr) trace->hidden.push_back(x);
   }
+  if (trace != nullptr) x = x.index_select(0, input.first);
   return classifier_(drop(at::tanh(pooler_(x)), head_drop)).to(at::kFloat);
 }
 

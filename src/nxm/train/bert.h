@@ -4,6 +4,7 @@
 // the rest, optimizer.h the updates.
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,15 @@ struct BertInput {
 };
 BertInput to_device(const Batch& batch, at::Device device);
 
+/// What a forward pass went through, layer by layer, for distillation.
+struct BertTrace {
+  std::vector<at::Tensor> hidden;  ///< (R, H) each
+  std::vector<at::Tensor> scores;  ///< Q K^T / sqrt(d) of all runs, end to end
+};
+
+/// Called with the weight of each encoder linear and the rows it is about to multiply.
+using LinearInputs = std::function<void(const at::Tensor& weight, const at::Tensor& rows)>;
+
 class Bert {
  public:
   /// All tensors zero (LayerNorm weights one); fill them by train/weights.h. `config.labels` sets the head's outputs.
@@ -42,8 +52,9 @@ class Bert {
 
   /// Logits (B, outputs), f32. y = W_c dropout(tanh(W_p h_[CLS])) as in BertForSequenceClassification; dropout only if
   /// `training`. Cost: nothing is computed on padding, and the last layer computes only the rows its heads read
-  /// ([CLS]).
-  [[nodiscard]] at::Tensor forward(const BertInput& input, bool training) const;
+  /// ([CLS]). With a `trace` it computes all rows, and leaves every layer's output and attention scores there.
+  [[nodiscard]] at::Tensor forward(const BertInput& input, bool training, BertTrace* trace = nullptr,
+                                   const LinearInputs& inputs = {}) const;
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] std::vector<Parameter>& parameters() { return parameters_; }
@@ -74,7 +85,8 @@ class Bert {
   Norm add_norm(const std::string& name);
   at::Tensor add(const std::string& name, at::IntArrayRef shape, double fill, bool decay);
   [[nodiscard]] at::Tensor attend(const Layer& layer, const at::Tensor& queries, const at::Tensor& rows,
-                                  const BertInput& input, bool first_only, double dropout) const;
+                                  const BertInput& input, bool first_only, double dropout, BertTrace* trace,
+                                  const LinearInputs& inputs) const;
 
   ModelConfig config_;
   at::Device device_;

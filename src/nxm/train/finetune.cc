@@ -10,6 +10,7 @@
 #include "nxm/io/atomic_file.h"
 #include "nxm/io/hub.h"
 #include "nxm/io/model_dir.h"
+#include "nxm/train/distill.h"
 #include "nxm/train/stage.h"
 #include "nxm/train/weights.h"
 
@@ -38,6 +39,13 @@ void check_fits(const Recipe& recipe, const ModelDir& base, const Tokenizer& tok
     if (stage.max_length > config.max_position_embeddings) {
       fail_usage("recipe", "stage '{}': max_length {} is more than the model's {} positions", stage.name,
                  stage.max_length, config.max_position_embeddings);
+    }
+    if (!stage.teacher.empty() && std::ranges::count(recipe.stages, stage.teacher, &StageSpec::name) == 0) {
+      check_teacher(stage, ModelDir(resolve_model(stage.teacher, HubOptions::from_environment())),
+                    config_for(base, recipe.task), tokenizer);
+    } else if (!stage.teacher.empty()) {
+      layer_map(stage.layers, config.num_hidden_layers, config.num_hidden_layers,
+                fmt::format("recipe: stage '{}'", stage.name));
     }
     if (!find_method(stage.method).sparse) continue;
     for (const std::string& name : sparsified_names(config)) {

@@ -3,18 +3,22 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "nxm/core/error.h"
 #include "nxm/core/suggest.h"
 #include "nxm/train/admm.h"
+#include "nxm/train/reconstruct.h"
 
 namespace nxm {
 namespace {
 
 constexpr std::array kMethods{
-    MethodEntry{"dense", make_dense, false, false},  MethodEntry{"oneshot", make_oneshot, true, false},
-    MethodEntry{"asp", make_asp, true, false},       MethodEntry{"admm", make_admm, true, true},
-    MethodEntry{"masked", make_masked, true, false},
+    MethodEntry{"dense", make_dense, false}, MethodEntry{"oneshot", make_oneshot, true},
+    MethodEntry{"asp", make_asp, true},      MethodEntry{"admm", make_admm, true},
+    MethodEntry{"admm-unstructured", make_admm_unstructured, false},
+    MethodEntry{"gradual", make_gradual, true}, MethodEntry{"sr-ste", make_sr_ste, true},
+    MethodEntry{"masked", make_masked, true},
 };
 
 }  // namespace
@@ -27,6 +31,28 @@ const MethodEntry& find_method(std::string_view name) {
   std::vector<std::string_view> names;
   for (const MethodEntry& entry : kMethods) names.push_back(entry.name);
   fail_usage("method", "unknown method '{}'{}; there are {}", name, did_you_mean(name, names), quoted_list(names));
+}
+
+int64_t moving_steps(const StageContext& context) {
+  return std::max<int64_t>(1, std::llround((1 - context.spec.settle) * static_cast<double>(context.steps)));
+}
+
+void prune_by_criterion(StageContext& context, bool freeze) {
+  at::NoGradGuard no_gradient;
+  const StageSpec& spec = context.spec;
+  if (spec.criterion == "magnitude") return prune_by_magnitude(context, freeze);
+  const std::vector<at::Tensor> grams = context.calibrate(spec.calibration);
+  for (size_t i = 0; i < grams.size(); ++i) {
+    Slot& slot = *context.layers[i];
+    const std::string& name = slot.parameter.name;
+    at::Tensor weight = slot.parameter.tensor.detach();
+    const at::Tensor pruned =
+        spec.criterion == "alps"
+            ? reconstruct(weight, grams[i], spec.pattern, name, context.pool)
+            : project_tensor(weight, spec.pattern, name, context.pool, nullptr, grams[i].diagonal().expand_as(weight));
+    weight.copy_(pruned);
+  }
+  if (freeze) prune_by_magnitude(context, true);  // the weights hold the pattern: only their masks are taken
 }
 
 void prune_by_magnitude(StageContext& context, bool freeze) {

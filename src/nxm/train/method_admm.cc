@@ -11,31 +11,51 @@ namespace {
 // The alternation of docs/method.md: the optimiser pulls W towards T = Z - dual*U, and every so often Z and U follow W.
 class Admm final : public Method {
  public:
+  explicit Admm(bool unstructured) : unstructured_(unstructured) {}
+
   void begin(StageContext& context) override {
     attach(context);
+    if (context.spec.criterion != "magnitude") prune_by_criterion(context, /*freeze=*/false);
     for (AdmmLayer& layer : layers_) admm_start(layer, context.spec.pattern, context.pool);
     retarget(context);
   }
 
   AdamW::StepSize pull(const StageContext& context, int64_t step) const override {
+    if (step > moving_steps(context)) return {};
     // Linear ramps: rho_t = rho t/N, and p_t = pull * t / (1 + 2 + … + N), so that the p_t sum to pull.
-    const double n = static_cast<double>(context.steps), t = static_cast<double>(step);
+    const double n = static_cast<double>(moving_steps(context)), t = static_cast<double>(step);
     const double rho = context.spec.rho * (context.spec.rho_schedule == "linear" ? t / n : 1);
     return {0, rho, std::min(1.0, context.spec.pull * 2 * t / (n * (n + 1)))};
   }
 
   std::optional<OrderedJson> after_step(StageContext& context, int64_t step) override {
-    if (step % interval_ != 0 && step != context.steps) return std::nullopt;
+    const int64_t moving = moving_steps(context);
+    if (step > moving || (step % interval_ != 0 && step != moving)) return std::nullopt;
+    weigh(context);
     const AdmmReport report = admm_update(layers_, context.spec.pattern, context.spec.dual, context.pool);
-    retarget(context);
+    if (step == moving && moving < context.steps) {
+      freeze(context);
+    } else {
+      retarget(context);
+    }
     return OrderedJson{{"primal", report.primal},
                        {"dual", report.dual},
                        {"mask_moved", report.moved},
                        {"mask_moved_from_first", report.moved_from_first}};
   }
 
-  // W <- Pi(W): after convergence W is Z already.
-  void finish(StageContext& context) override { prune_by_magnitude(context, /*freeze=*/false); }
+  [[nodiscard]] bool prunes(const StageContext& context) const override {
+    return !context.layers.empty() && !context.layers.front()->mask.defined();
+  }
+
+  // W <- Pi(W): after convergence W is Z already, and in the frozen tail it stays so.
+  void finish(StageContext& context) override {
+    if (!prunes(context)) return;
+    weigh(context);
+    for (AdmmLayer& layer : layers_) {
+      layer.weight.detach().copy_(project_layer(layer, layer.weight, context.spec.pattern, context.pool));
+    }
+  }
 
   void save(TensorMap& into) const override {
     for (const AdmmLayer& layer : layers_) {
@@ -60,17 +80,35 @@ class Admm final : public Method {
       layer.mask = restore("z_mask.", at::kCPU);
       layer.first_mask = restore("first_mask.", at::kCPU);
     }
-    retarget(context);
+    if (prunes(context)) retarget(context);
   }
 
  private:
+  // The layers' importance, from the optimiser's second moments.
+  void weigh(const StageContext& context) {
+    if (context.spec.curvature <= 0) return;
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      layers_[i].importance = context.layers[i]->second.pow(context.spec.curvature);
+    }
+  }
+
+  // The mask as it is, for good: W <- W * mask.
+  void freeze(StageContext& context) {
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      Slot& slot = *context.layers[i];
+      slot.target = at::Tensor();
+      slot.mask = layers_[i].mask.to(slot.parameter.tensor.device());
+      slot.parameter.tensor.detach().mul_(slot.mask);
+    }
+  }
+
   void attach(StageContext& context) {
     const auto interval = parse_interval(context.spec.every, context.steps_per_epoch);
     if (!interval) fail_usage("admm", "every = \"{}\" is not an interval", context.spec.every);
     interval_ = *interval;
     layers_.clear();
     for (const Slot* slot : context.layers) {
-      layers_.push_back({slot->parameter.name, slot->parameter.tensor, {}, {}, {}, {}});
+      layers_.push_back({slot->parameter.name, slot->parameter.tensor, {}, {}, {}, {}, {}, unstructured_});
     }
   }
 
@@ -78,12 +116,14 @@ class Admm final : public Method {
     for (size_t i = 0; i < layers_.size(); ++i) context.layers[i]->target = admm_target(layers_[i], context.spec.dual);
   }
 
+  bool unstructured_;
   std::vector<AdmmLayer> layers_;
   int64_t interval_ = 1;  // steps between two Z- and U-steps
 };
 
 }  // namespace
 
-std::unique_ptr<Method> make_admm() { return std::make_unique<Admm>(); }
+std::unique_ptr<Method> make_admm() { return std::make_unique<Admm>(false); }
+std::unique_ptr<Method> make_admm_unstructured() { return std::make_unique<Admm>(true); }
 
 }  // namespace nxm

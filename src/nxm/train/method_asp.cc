@@ -4,10 +4,10 @@
 namespace nxm {
 namespace {
 
-// NVIDIA's recipe: the mask by magnitude once, then fine-tuning with the mask on.
+// NVIDIA's recipe: the mask by magnitude (or another criterion) once, then fine-tuning with the mask on.
 class Asp final : public Method {
  public:
-  void begin(StageContext& context) override { prune_by_magnitude(context, /*freeze=*/true); }
+  void begin(StageContext& context) override { prune_by_criterion(context, /*freeze=*/true); }
 };
 
 }  // namespace

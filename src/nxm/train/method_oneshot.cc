@@ -4,10 +4,10 @@
 namespace nxm {
 namespace {
 
-// Hard prune by magnitude, no training after it.
+// Hard prune by the stage's criterion, no training after it.
 class OneShot final : public Method {
  public:
-  void finish(StageContext& context) override { prune_by_magnitude(context, /*freeze=*/false); }
+  void finish(StageContext& context) override { prune_by_criterion(context, /*freeze=*/false); }
 };
 
 }  // namespace

@@ -204,13 +204,21 @@ AdamW::Report AdamW::step_by_tensor_ops(const StepSize& size) {
 }
 
 void AdamW::save(TensorMap& into) const {
+  // What a slot no longer has must not live on in a map that a checkpoint filled.
+  const auto put = [&](const std::string& key, const at::Tensor& tensor) {
+    if (tensor.defined()) {
+      into[key] = tensor;
+    } else {
+      into.erase(key);
+    }
+  };
   for (const Slot& slot : slots_) {
     const std::string& name = slot.parameter.name;
-    into["first." + name] = slot.first;
-    into["second." + name] = slot.second;
-    if (slot.target.defined()) into["target." + name] = slot.target;
-    if (slot.mask.defined()) into["mask." + name] = slot.mask;
-    if (slot.touched.defined()) into["touched." + name] = slot.touched;
+    put("first." + name, slot.first);
+    put("second." + name, slot.second);
+    put("target." + name, slot.target);
+    put("mask." + name, slot.mask);
+    put("touched." + name, slot.touched);
   }
 }
 

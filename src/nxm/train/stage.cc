@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/train/stage.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <optional>
 #include <stdexcept>
 
 #include "nxm/core/error.h"
 #include "nxm/core/rng.h"
-#include "nxm/io/model_dir.h"
+#include "nxm/io/hub.h"
+#include "nxm/train/calibrate.h"
+#include "nxm/train/distill.h"
 #include "nxm/train/evaluate.h"
 #include "nxm/train/weights.h"
 
@@ -45,9 +49,19 @@ class StageLoop {
         context_{spec_, {}, 0, sampler_.batches(), run.pool} {
     for (const std::string& name : sparsified_names(run.model.config()))
       context_.layers.push_back(&optimizer_.slot(name));
+    context_.calibrate = [this](int64_t rows) {
+      const auto grams = gram_matrices(run_.model, train_, rows, run_.compute);
+      std::vector<at::Tensor> list;
+      for (const Slot* slot : context_.layers) list.push_back(grams.at(slot->parameter.tensor.unsafeGetTensorImpl()));
+      return list;
+    };
     context_.steps = std::llround(std::ceil(spec_.epochs * static_cast<double>(context_.steps_per_epoch) - 1e-9));
     warmup_ = spec_.warmup < 1 ? std::llround(spec_.warmup * static_cast<double>(context_.steps))
                                : std::llround(spec_.warmup);
+    if (!spec_.teacher.empty()) {
+      teacher_.emplace(spec_, run.recipe.task, teacher_of(run.recipe, spec_, run.folder), run.model, train,
+                       run.compute, run.teacher_logits);
+    }
     const auto& weights = run.recipe.task.class_weights;
     if (!weights.empty()) {
       class_weights_ = at::tensor(std::vector<float>(weights.begin(), weights.end())).to(run.compute.device);
@@ -85,7 +99,7 @@ class StageLoop {
   // The last epoch's scores, and the weights as the stage's result.
   Scores finish() {
     const auto start = Clock::now();
-    if (entry_.prunes_at_the_end) log_scores(evaluate_now(), "dense");
+    if (method_->prunes(context_)) log_scores(evaluate_now(), "dense");
     method_->finish(context_);
     Scores scores = evaluate_now();
     if (spec_.best && scores.score < state_.best_score) {
@@ -132,9 +146,14 @@ class StageLoop {
     const Batch batch = make_batch(train_, examples);
     const BertInput input = to_device(batch, run_.compute.device);
     at::Tensor loss;
+    method_->before_forward(context_);
     {
       AutocastScope autocast(run_.compute);
-      loss = loss_of(run_.model.forward(input, /*training=*/true), input.labels);
+      BertTrace trace;
+      const bool traced = teacher_ && teacher_->needs_trace();
+      const at::Tensor logits = run_.model.forward(input, /*training=*/true, traced ? &trace : nullptr);
+      loss = loss_of(logits, input.labels);
+      if (teacher_) loss = teacher_->loss(loss, logits, trace, batch, input);
     }
     const double value = loss.item<double>();
     AdamW::Report report;
@@ -142,6 +161,7 @@ class StageLoop {
     size.lr = spec_.lr * linear_schedule(step - 1, context_.steps, warmup_);
     try {
       torch::autograd::backward({loss}, {});
+      method_->before_update(context_);
       report = optimizer_.step(size);  // refuses gradients that are not finite, and names the first
       if (!std::isfinite(value)) fail("loss", "the task's loss is not finite, although all gradients are");
     } catch (const Error& error) {
@@ -179,7 +199,7 @@ class StageLoop {
   void judge_epoch(int64_t epoch, Progress& progress) {
     Scores scores = evaluate_now();
     std::string text = fmt::format("{} epoch {}: dev score {:.4f}", spec_.name, epoch, scores.score);
-    if (entry_.prunes_at_the_end) {
+    if (method_->prunes(context_)) {
       log_scores(scores, "dense");
       std::vector<at::Tensor> before;
       for (const Slot* slot : context_.layers) before.push_back(slot->parameter.tensor.detach().clone());
@@ -223,7 +243,7 @@ class StageLoop {
   }
 
   void log_sparse(int64_t step, const OrderedJson& report) {
-    OrderedJson line{{"kind", "admm"}, {"stage", spec_.name}, {"step", step}};
+    OrderedJson line{{"kind", spec_.method}, {"stage", spec_.name}, {"step", step}};
     line.update(report);
     run_.log.write(line);
     for (const auto& [key, value] : report.items()) scalar(key, value.get<double>(), step);
@@ -277,11 +297,18 @@ class StageLoop {
   Sampler sampler_;
   AdamW optimizer_;
   StageContext context_;
+  std::optional<Teacher> teacher_;
   int64_t warmup_ = 0;
   at::Tensor class_weights_;
 };
 
 }  // namespace
+
+ModelDir teacher_of(const Recipe& recipe, const StageSpec& stage, const RunFolder& folder) {
+  const bool own = std::ranges::count(recipe.stages, stage.teacher, &StageSpec::name) > 0;
+  return ModelDir(own ? folder.stage(stage.teacher)
+                      : resolve_model(stage.teacher, HubOptions::from_environment()));
+}
 
 bool train_stage(Run& run, RunState& state, const Dataset& train, const Dataset& dev, Scores& scores) {
   StageLoop loop(run, state, train, dev);

@@ -2,7 +2,11 @@
 #pragma once
 // One stage: the training loop, its evaluations, its log lines and its checkpoints.
 
+#include <map>
+#include <string>
+
 #include "nxm/data/dataset.h"
+#include "nxm/io/model_dir.h"
 #include "nxm/metrics/metrics.h"
 #include "nxm/report/run_log.h"
 #include "nxm/report/tensorboard.h"
@@ -25,7 +29,12 @@ struct Run {
   Bert& model;
   RunLog& log;
   TensorBoardWriter& board;
+  std::map<std::string, at::Tensor> teacher_logits{};  ///< train/distill.h's cache
 };
+
+/// The folder of the stage's teacher: a stage's of this run, or another model.
+ModelDir teacher_of(const Recipe& recipe, const StageSpec& stage, const RunFolder& folder);
+
 
 /// Trains `run.model` (already holding the weights the stage starts from) as stage `state.stage` says, from step
 /// `state.step` on; if that is not 0, weights, optimiser and method come from state.tensors.
