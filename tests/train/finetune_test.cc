@@ -158,7 +158,6 @@ epochs = 1
 batch = 8
 every = "2"
 settle = 0.5
-curvature = 0.5
 criterion = "alps"
 calibration = 20
 teacher = "dense"

@@ -12,6 +12,7 @@
 
 #include "nxm/core/error.h"
 #include "nxm/core/mask.h"
+#include "nxm/train/admm.h"
 #include "nxm/train/distill.h"
 
 namespace nxm {
@@ -73,7 +74,7 @@ std::vector<double> values(const at::Tensor& x) {
   return {flat.const_data_ptr<double>(), flat.const_data_ptr<double>() + flat.numel()};
 }
 
-// 1 where |w|^2 h is among the two largest of its four.
+// 1 where w^2 h is among the two largest of its four.
 std::vector<int> largest_two(const std::vector<double>& w, const std::vector<double>& h) {
   std::vector<int> kept(w.size(), 0);
   for (size_t group = 0; group < w.size(); group += 4) {
@@ -180,24 +181,25 @@ TEST(AdmmStage, PullsSumToWhatTheRecipeSays) {
   EXPECT_NEAR(sum, 8, 1e-9);
 }
 
-TEST(AdmmStage, CurvatureWeighsTheChoice) {
-  for (const double curvature : {0.5, 1.0}) {
-    const Problem problem(5);
-    StageSpec spec = stage("admm");
-    spec.rho = 0;
-    spec.pull = 0.1;
-    spec.dual = 0;
-    spec.curvature = curvature;
-    Bench bench(problem, spec, 9);
-    for (int t = 1; t <= 9; ++t) bench.step(t);
-    const std::vector<double> w = values(bench.weight);
-    std::vector<double> h = values(bench.optimizer.slot("w").second);
-    for (double& x : h) x = std::pow(x, curvature);
-    const std::vector<int> kept = largest_two(w, h);
-    EXPECT_NE(kept, largest_two(w, std::vector<double>(kSize, 1)));
-    const std::vector<double> target = values(bench.optimizer.slot("w").target);
-    for (size_t i = 0; i < w.size(); ++i) EXPECT_EQ(target[i], kept[i] * w[i]) << i;
-  }
+TEST(AdmmUnstructured, KeepsTheLargestOfTheWholeLayer) {
+  const Problem problem(5);
+  StageSpec spec = stage("admm-unstructured");
+  spec.rho = 0;
+  spec.pull = 0.1;
+  spec.dual = 0;
+  Bench bench(problem, spec, 9);
+  for (int t = 1; t <= 9; ++t) bench.step(t);
+  const std::vector<double> w = values(bench.weight), target = values(bench.optimizer.slot("w").target);
+  std::vector<double> sizes;
+  for (const double x : w) sizes.push_back(std::abs(x));
+  std::ranges::sort(sizes);
+  for (size_t i = 0; i < w.size(); ++i) EXPECT_EQ(target[i], std::abs(w[i]) >= sizes[kSize / 2] ? w[i] : 0) << i;
+  bench.method->finish(bench.context);
+  EXPECT_EQ(at::count_nonzero(bench.weight.detach()).item<int64_t>(), kSize / 2);
+  // Ties go to the first.
+  at::Tensor mask;
+  project_unstructured(at::ones({2, 4}), {1, 4}, "ones", &mask);
+  EXPECT_EQ(values(mask), (std::vector<double>{1, 1, 0, 0, 0, 0, 0, 0}));
 }
 
 TEST(Distill, LogitLossIsTheFormula) {

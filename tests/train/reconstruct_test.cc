@@ -104,8 +104,7 @@ TEST(Reconstruct, WithoutCorrelationItIsTheWeightedProjection) {
     const at::Tensor diagonal = at::rand({16}, at::kDouble) + 0.5;
     const at::Tensor z = reconstruct(w, at::diag(diagonal), pattern, "w", pool);
     const at::Tensor weights = diagonal + 0.01 * diagonal.mean();
-    const at::Tensor wanda =
-        project_tensor(w, pattern, "w", pool, nullptr, weights.to(at::kFloat).expand({5, 16}));
+    const at::Tensor wanda = project_tensor(w, pattern, "w", pool, nullptr, weights.to(at::kFloat).expand({5, 16}));
     EXPECT_TRUE(at::allclose(z, wanda, 1e-5, 1e-6));
   }
 }

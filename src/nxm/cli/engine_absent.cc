@@ -6,7 +6,8 @@ namespace nxm::cli {
 
 std::unique_ptr<Engine> load_torch_engine(const std::filesystem::path& /*folder*/, const RunOptions& /*options*/) {
   fail_usage("engine",
-             "this nxm was built without LibTorch; build it with -DNXM_BUILD_TRAIN=ON, or leave --engine out");
+             "this nxm has no nxm-train beside it, which holds LibTorch; build with -DNXM_BUILD_TRAIN=ON, or leave "
+             "--engine out");
 }
 
 }  // namespace nxm::cli

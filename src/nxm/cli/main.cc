@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "nxm/cli/ending.h"
+#include "nxm/cli/handover.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/suggest.h"
 
@@ -114,6 +115,7 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // a write to a closed pipe fails instead, and run() ends quietly
   std::signal(SIGXFSZ, SIG_IGN);  // so does one beyond the limit on a file's size
   try {
+    nxm::cli::hand_over(argv);
     return nxm::cli::run(argc, argv);
   } catch (...) {  // no memory left even to say what happened
     return nxm::cli::kBug;

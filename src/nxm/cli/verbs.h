@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The program's verbs. Each lives in a file of its own (fetch.cc, …) and adds one CLI11 subcommand with its callback.
-// Verbs that need LibTorch live in <verb>_train.cc and have a twin <verb>_absent.cc.
+// Verbs that need LibTorch live in <verb>_train.cc (the program nxm-train) and have a twin <verb>_absent.cc (nxm).
 
 #include <CLI/CLI.hpp>
 #include <string>

@@ -25,9 +25,11 @@ constexpr std::array kMethods{
 };
 
 constexpr std::array kPresets{
-    //             name        rho  schedule  pull dual every settle curvature
-    PresetDefaults{"converge", 0, "constant", 8, 0, "0.25 epoch", 0, 0, "decoupled pull that grows over the stage"},
-    PresetDefaults{"paper", 1e-3, "constant", 0, 1, "epoch", 0, 0, "the published schedule: rho through the gradient"},
+    //             name        rho  schedule  pull dual every criterion settle
+    PresetDefaults{"converge", 0, "constant", 8, 0, "0.25 epoch", "alps", 0,
+                   "least-squares first mask, decoupled pull that grows over the stage"},
+    PresetDefaults{"paper", 1e-3, "constant", 0, 1, "epoch", "magnitude", 0,
+                   "the published schedule: rho through the gradient"},
 };
 
 }  // namespace
@@ -54,8 +56,8 @@ StageSpec default_stage(const MethodDefaults& method, const PresetDefaults& pres
   stage.pull = preset.pull;
   stage.dual = preset.dual;
   stage.every = preset.every;
+  if (method.name == "admm") stage.criterion = preset.criterion;
   stage.settle = is_admm(method.name) ? preset.settle : method.settle;
-  stage.curvature = preset.curvature;
   return stage;
 }
 

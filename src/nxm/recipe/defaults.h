@@ -29,8 +29,8 @@ struct PresetDefaults {
   double pull;
   double dual;
   std::string_view every;
+  std::string_view criterion;
   double settle;
-  double curvature;
   std::string_view doc;
 };
 

@@ -97,12 +97,12 @@ std::string key_reference() {
                  fmt::format("{}", m.batch), is_admm(m.name) ? "by preset" : fmt::format("{}", m.settle),
                  std::string(m.doc)});
   }
-  text += "\n### Defaults by preset\n\n" + header({"preset", "rho", "rho_schedule", "pull", "dual", "every", "settle",
-                                                    "curvature", "what it is"});
+  text += "\n### Defaults by preset\n\n" +
+          header({"preset", "rho", "rho_schedule", "pull", "dual", "every", "criterion", "settle", "what it is"});
   for (const PresetDefaults& p : preset_defaults()) {
     text += row({fmt::format("`{}`", p.name), fmt::format("{}", p.rho), std::string(p.rho_schedule),
-                 fmt::format("{}", p.pull), fmt::format("{}", p.dual), std::string(p.every), fmt::format("{}", p.settle),
-                 fmt::format("{}", p.curvature), std::string(p.doc)});
+                 fmt::format("{}", p.pull), fmt::format("{}", p.dual), std::string(p.every), std::string(p.criterion),
+                 fmt::format("{}", p.settle), std::string(p.doc)});
   }
   return text;
 }

@@ -215,10 +215,14 @@ constexpr Key<StageSpec> kStage[] = {
      .expected = "keep:of with 1 <= keep < of <= 64, as \"2:4\""},
     {.name = "criterion",
      .field = &StageSpec::criterion,
-     .doc = "what the first mask goes by. magnitude: |w|; wanda: |w| times its input's norm; alps: least change of each "
-            "layer's output, the kept weights refitted",
+     .doc =
+         "what the first mask goes by. magnitude: |w|; wanda: |w| times its input's norm; alps: least change of each "
+         "layer's output, the kept weights refitted. Default: magnitude; admm: by preset",
      .use = Use::kFirstMask,
-     .choices = [] { return Words{"magnitude", "wanda", "alps"}; }},
+     .choices =
+         [] {
+           return Words{"magnitude", "wanda", "alps"};
+         }},
     {.name = "calibration",
      .field = &StageSpec::calibration,
      .doc = "training rows that wanda and alps look at",
@@ -270,11 +274,6 @@ constexpr Key<StageSpec> kStage[] = {
      .doc = "decay of the weights that the forward pass leaves out, through the gradient",
      .use = Use::kSrSte,
      .max = 1e6},
-    {.name = "curvature",
-     .field = &StageSpec::curvature,
-     .doc = "c in the importance w^2 v^c by which weights are kept, v being Adam's second moment; 0: by magnitude",
-     .use = Use::kAdmm,
-     .max = 2},
 };
 
 /// Spellings of Hugging Face's trainer and examples.

@@ -40,10 +40,10 @@ at::Tensor project_tensor(const at::Tensor& w, const Pattern& pattern, const std
   return out.to(w.device());
 }
 
-at::Tensor project_unstructured(const at::Tensor& w, const Pattern& pattern, const std::string& name, at::Tensor* mask,
-                                const at::Tensor& importance) {
+at::Tensor project_unstructured(const at::Tensor& w, const Pattern& pattern, const std::string& name,
+                                at::Tensor* mask) {
   at::NoGradGuard no_gradient;
-  const at::Tensor size = (importance.defined() ? w.square() * importance : w.square()).to(at::kCPU).view({-1});
+  const at::Tensor size = w.detach().square().to(at::kCPU).view({-1});
   if (!at::isfinite(size).all().item<bool>()) {
     fail("projection", "layer '{}' holds a NaN or an infinity; nothing was pruned", name);
   }
@@ -61,8 +61,8 @@ at::Tensor project_unstructured(const at::Tensor& w, const Pattern& pattern, con
 
 at::Tensor project_layer(const AdmmLayer& layer, const at::Tensor& w, const Pattern& pattern, ThreadPool& pool,
                          at::Tensor* mask) {
-  if (layer.unstructured) return project_unstructured(w, pattern, layer.name, mask, layer.importance);
-  return project_tensor(w, pattern, layer.name, pool, mask, layer.importance);
+  if (layer.unstructured) return project_unstructured(w, pattern, layer.name, mask);
+  return project_tensor(w, pattern, layer.name, pool, mask);
 }
 
 void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool) {

@@ -15,11 +15,10 @@ namespace nxm {
 
 struct AdmmLayer {
   std::string name;
-  at::Tensor weight;      ///< W (O, I), f32, shared with the model
-  at::Tensor z, u;        ///< (O, I), on W's device
-  at::Tensor mask;        ///< uint8 (O, I) on the CPU: where Z may be non-zero
-  at::Tensor first_mask;  ///< as it was at the start
-  at::Tensor importance{};    ///< (O, I), h in Z = argmin sum h (W - Z)^2; undefined: all ones
+  at::Tensor weight;          ///< W (O, I), f32, shared with the model
+  at::Tensor z, u;            ///< (O, I), on W's device
+  at::Tensor mask;            ///< uint8 (O, I) on the CPU: where Z may be non-zero
+  at::Tensor first_mask;      ///< as it was at the start
   bool unstructured = false;  ///< Z keeps the pattern's share of the whole layer, wherever its weights are
 };
 
@@ -45,9 +44,9 @@ at::Tensor admm_target(const AdmmLayer& layer, double dual);
 at::Tensor project_tensor(const at::Tensor& w, const Pattern& pattern, const std::string& name, ThreadPool& pool,
                           at::Tensor* mask = nullptr, const at::Tensor& importance = {});
 
-/// The same without groups: of all weights the largest h w^2 are kept, keep/of of them (rounded down).
+/// The same without groups: of all weights the largest are kept, keep/of of them (rounded down).
 at::Tensor project_unstructured(const at::Tensor& w, const Pattern& pattern, const std::string& name,
-                                at::Tensor* mask = nullptr, const at::Tensor& importance = {});
+                                at::Tensor* mask = nullptr);
 
 /// Pi of `w` as the layer is to be pruned.
 at::Tensor project_layer(const AdmmLayer& layer, const at::Tensor& w, const Pattern& pattern, ThreadPool& pool,

@@ -86,8 +86,7 @@ const Parameter& Bert::parameter(std::string_view name) const {
 // softmax(Q K^T / sqrt(d)) V within each sequence, a run of equal lengths at a time. `queries` are the rows that ask:
 // all of them, or each sequence's first.
 at::Tensor Bert::attend(const Layer& layer, const at::Tensor& queries, const at::Tensor& rows, const BertInput& input,
-                        bool first_only, double dropout, BertTrace* trace,
-                        const LinearInputs& inputs) const {
+                        bool first_only, double dropout, BertTrace* trace, const LinearInputs& inputs) const {
   const int64_t heads = config_.num_attention_heads;
   const int64_t width = config_.hidden_size / heads;
   std::vector<int64_t> key_rows, query_rows;

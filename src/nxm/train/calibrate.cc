@@ -19,6 +19,7 @@ std::map<const void*, at::Tensor> gram_matrices(const Bert& model, const Dataset
   at::Tensor last_input, last_gram;
   const LinearInputs collect = [&](const at::Tensor& weight, const at::Tensor& input) {
     if (!last_input.is_same(input)) {
+      const c10::impl::ExcludeDispatchKeyGuard no_autocast(c10::autocast_dispatch_keyset);  // sums in f32
       last_input = input;
       const at::Tensor x = input.to(at::kFloat);
       last_gram = x.t().mm(x);

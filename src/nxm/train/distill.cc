@@ -26,12 +26,16 @@ void check_vocabulary(const StageSpec& stage, const Tokenizer& teacher, const To
                       const std::string& folder) {
   const int32_t size = student.vocab_size();
   if (teacher.vocab_size() != size) {
-    fail(folder, "is the teacher of stage '{}' and has {} tokens where the student has {}; a teacher needs the student's vocabulary",
+    fail(folder,
+         "is the teacher of stage '{}' and has {} tokens where the student has {}; a teacher needs the student's "
+         "vocabulary",
          stage.name, teacher.vocab_size(), size);
   }
   for (int32_t id = 0; id < size; ++id) {
     if (teacher.id_to_token(id) == student.id_to_token(id)) continue;
-    fail(folder, "is the teacher of stage '{}', and its token {} is '{}' where the student's is '{}'; a teacher needs the student's vocabulary",
+    fail(folder,
+         "is the teacher of stage '{}', and its token {} is '{}' where the student's is '{}'; a teacher needs the "
+         "student's vocabulary",
          stage.name, id, teacher.id_to_token(id), student.id_to_token(id));
   }
 }
@@ -54,7 +58,8 @@ std::vector<int64_t> layer_map(const std::vector<int64_t>& layers, int64_t stude
   }
   for (int64_t i = 0; i < student; ++i) {
     const int64_t layer = layers.empty() ? ((i + 1) * teacher + student - 1) / student : layers[static_cast<size_t>(i)];
-    if (layer < 1 || layer > teacher) fail_usage(where, "layers names layer {}; the teacher has 1 to {}", layer, teacher);
+    if (layer < 1 || layer > teacher)
+      fail_usage(where, "layers names layer {}; the teacher has 1 to {}", layer, teacher);
     map.push_back(layer - 1);
   }
   return map;
@@ -74,15 +79,14 @@ void check_teacher(const StageSpec& stage, const ModelDir& teacher, const ModelC
   }
   check_vocabulary(stage, Tokenizer::load(teacher.folder()), tokenizer, folder);
   if (stage.hidden > 0 && config.hidden_size != student.hidden_size) {
-    fail(folder, "is the teacher of stage '{}': hidden states are {} wide, the student's {}; set hidden = 0", stage.name,
-         config.hidden_size, student.hidden_size);
+    fail(folder, "is the teacher of stage '{}': hidden states are {} wide, the student's {}; set hidden = 0",
+         stage.name, config.hidden_size, student.hidden_size);
   }
   if (stage.attention > 0 && config.num_attention_heads != student.num_attention_heads) {
     fail(folder, "is the teacher of stage '{}': {} attention heads, the student has {}; set attention = 0", stage.name,
          config.num_attention_heads, student.num_attention_heads);
   }
-  layer_map(stage.layers, student.num_hidden_layers, config.num_hidden_layers,
-            fmt::format("stage '{}'", stage.name));
+  layer_map(stage.layers, student.num_hidden_layers, config.num_hidden_layers, fmt::format("stage '{}'", stage.name));
 }
 
 Teacher::Teacher(const StageSpec& stage, const Task& task, const ModelDir& folder, const Bert& student,
@@ -107,8 +111,8 @@ Teacher::~Teacher() = default;
 at::Tensor Teacher::loss(const at::Tensor& task, const at::Tensor& logits, const BertTrace& trace, const Batch& batch,
                          const BertInput& input) const {
   const at::Tensor rows = at::tensor(batch.examples, at::kLong).to(logits_.device());
-  at::Tensor sum = stage_.alpha * task + (1 - stage_.alpha) * logit_loss(logits, logits_.index_select(0, rows), kind_,
-                                                                         stage_.temperature);
+  at::Tensor sum = stage_.alpha * task +
+                   (1 - stage_.alpha) * logit_loss(logits, logits_.index_select(0, rows), kind_, stage_.temperature);
   if (!needs_trace()) return sum;
   BertTrace theirs;
   {

@@ -14,10 +14,13 @@ namespace nxm {
 namespace {
 
 constexpr std::array kMethods{
-    MethodEntry{"dense", make_dense, false}, MethodEntry{"oneshot", make_oneshot, true},
-    MethodEntry{"asp", make_asp, true},      MethodEntry{"admm", make_admm, true},
+    MethodEntry{"dense", make_dense, false},
+    MethodEntry{"oneshot", make_oneshot, true},
+    MethodEntry{"asp", make_asp, true},
+    MethodEntry{"admm", make_admm, true},
     MethodEntry{"admm-unstructured", make_admm_unstructured, false},
-    MethodEntry{"gradual", make_gradual, true}, MethodEntry{"sr-ste", make_sr_ste, true},
+    MethodEntry{"gradual", make_gradual, true},
+    MethodEntry{"sr-ste", make_sr_ste, true},
     MethodEntry{"masked", make_masked, true},
 };
 
@@ -46,10 +49,9 @@ void prune_by_criterion(StageContext& context, bool freeze) {
     Slot& slot = *context.layers[i];
     const std::string& name = slot.parameter.name;
     at::Tensor weight = slot.parameter.tensor.detach();
-    const at::Tensor pruned =
-        spec.criterion == "alps"
-            ? reconstruct(weight, grams[i], spec.pattern, name, context.pool)
-            : project_tensor(weight, spec.pattern, name, context.pool, nullptr, grams[i].diagonal().expand_as(weight));
+    const at::Tensor pruned = spec.criterion == "alps" ? reconstruct(weight, grams[i], spec.pattern, name, context.pool)
+                                                       : project_tensor(weight, spec.pattern, name, context.pool,
+                                                                        nullptr, grams[i].diagonal().expand_as(weight));
     weight.copy_(pruned);
   }
   if (freeze) prune_by_magnitude(context, true);  // the weights hold the pattern: only their masks are taken

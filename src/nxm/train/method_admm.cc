@@ -31,7 +31,6 @@ class Admm final : public Method {
   std::optional<OrderedJson> after_step(StageContext& context, int64_t step) override {
     const int64_t moving = moving_steps(context);
     if (step > moving || (step % interval_ != 0 && step != moving)) return std::nullopt;
-    weigh(context);
     const AdmmReport report = admm_update(layers_, context.spec.pattern, context.spec.dual, context.pool);
     if (step == moving && moving < context.steps) {
       freeze(context);
@@ -51,7 +50,6 @@ class Admm final : public Method {
   // W <- Pi(W): after convergence W is Z already, and in the frozen tail it stays so.
   void finish(StageContext& context) override {
     if (!prunes(context)) return;
-    weigh(context);
     for (AdmmLayer& layer : layers_) {
       layer.weight.detach().copy_(project_layer(layer, layer.weight, context.spec.pattern, context.pool));
     }
@@ -84,14 +82,6 @@ class Admm final : public Method {
   }
 
  private:
-  // The layers' importance, from the optimiser's second moments.
-  void weigh(const StageContext& context) {
-    if (context.spec.curvature <= 0) return;
-    for (size_t i = 0; i < layers_.size(); ++i) {
-      layers_[i].importance = context.layers[i]->second.pow(context.spec.curvature);
-    }
-  }
-
   // The mask as it is, for good: W <- W * mask.
   void freeze(StageContext& context) {
     for (size_t i = 0; i < layers_.size(); ++i) {
@@ -108,7 +98,7 @@ class Admm final : public Method {
     interval_ = *interval;
     layers_.clear();
     for (const Slot* slot : context.layers) {
-      layers_.push_back({slot->parameter.name, slot->parameter.tensor, {}, {}, {}, {}, {}, unstructured_});
+      layers_.push_back({slot->parameter.name, slot->parameter.tensor, {}, {}, {}, {}, unstructured_});
     }
   }
 

@@ -9,9 +9,9 @@
 namespace nxm {
 namespace {
 
-// Gradual magnitude pruning (Zhu and Gupta, arXiv 1710.01878) towards a pattern: after step t of the T in which the mask
-// moves, the smallest s(t) = 1 - (1 - t/T)^3 of the weights that the pattern leaves out are pruned, chosen anew each
-// time. A pruned weight is 0 and stays so.
+// Gradual magnitude pruning (Zhu and Gupta, arXiv 1710.01878) towards a pattern: after step t of the T in which the
+// mask moves, the smallest s(t) = 1 - (1 - t/T)^3 of the weights that the pattern leaves out are pruned, chosen anew
+// each time. A pruned weight is 0 and stays so.
 class Gradual final : public Method {
  public:
   void begin(StageContext& context) override { attach(context); }
@@ -24,7 +24,6 @@ class Gradual final : public Method {
     require(found != from.end() && found->second.numel() == 1, "checkpoint lacks gradual.settled");
     settled_ = found->second.item<int>() != 0;
   }
-
 
   std::optional<OrderedJson> after_step(StageContext& context, int64_t step) override {
     const int64_t moving = moving_steps(context);

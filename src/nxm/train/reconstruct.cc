@@ -10,7 +10,7 @@ constexpr double kDamping = 0.01;  // of the mean diagonal: enough to invert a G
 constexpr double kFirstRho = 0.1;  // of the unit diagonal: V starts near W
 constexpr double kGrowth = 1.2;    // a step: in kSteps to 20, where V is Z
 constexpr int kSteps = 30;
-constexpr int kRefitSteps = 20;  // of conjugate gradients; the diagonal is 1, so the first do most
+constexpr int kRefitSteps = 10;  // of conjugate gradients on a unit diagonal: 40 change the error by 0.02 %
 
 // argmin over V on `mask` of tr((W - V) H (W - V)^T), all rows at once, from `v`.
 at::Tensor refit(const at::Tensor& w, const at::Tensor& h, const at::Tensor& mask, at::Tensor v) {
@@ -20,7 +20,7 @@ at::Tensor refit(const at::Tensor& w, const at::Tensor& h, const at::Tensor& mas
   for (int i = 0; i < kRefitSteps; ++i) {
     const at::Tensor image = direction.mm(h) * mask;
     const at::Tensor curvature = (direction * image).sum(1, true);
-    const at::Tensor step = size / curvature.clamp_min(1e-30);
+    const at::Tensor step = at::where(curvature > 0, size / curvature.clamp_min(1e-30), 0);
     v = v + step * direction;
     residual = residual - step * image;
     const at::Tensor next = residual.square().sum(1, true);
@@ -40,8 +40,8 @@ at::Tensor reconstruct(const at::Tensor& weight, const at::Tensor& gram, const P
   h = h + at::eye(h.size(0), h.options()) * (mean > 0 ? kDamping * mean : 1);
   const at::Tensor scale = h.diagonal().sqrt();
   h = h / scale.view({-1, 1}) / scale;
-  const auto [values, vectors] = at::linalg_eigh(h, "L");
-  const at::Tensor lambda = values.clamp_min(0).to(at::kFloat), q = vectors.to(at::kFloat);
+  const auto [values, vectors] = at::linalg_eigh(h.to(at::kFloat), "L");  // rho keeps the small ones harmless
+  const at::Tensor lambda = values.clamp_min(0), q = vectors;
   const at::Tensor q_t = q.t().contiguous();
 
   const at::Tensor w = weight.detach() * scale.to(at::kFloat);

@@ -59,8 +59,8 @@ class StageLoop {
     warmup_ = spec_.warmup < 1 ? std::llround(spec_.warmup * static_cast<double>(context_.steps))
                                : std::llround(spec_.warmup);
     if (!spec_.teacher.empty()) {
-      teacher_.emplace(spec_, run.recipe.task, teacher_of(run.recipe, spec_, run.folder), run.model, train,
-                       run.compute, run.teacher_logits);
+      teacher_.emplace(spec_, run.recipe.task, teacher_of(run.recipe, spec_, run.folder), run.model, train, run.compute,
+                       run.teacher_logits);
     }
     const auto& weights = run.recipe.task.class_weights;
     if (!weights.empty()) {
@@ -306,8 +306,7 @@ class StageLoop {
 
 ModelDir teacher_of(const Recipe& recipe, const StageSpec& stage, const RunFolder& folder) {
   const bool own = std::ranges::count(recipe.stages, stage.teacher, &StageSpec::name) > 0;
-  return ModelDir(own ? folder.stage(stage.teacher)
-                      : resolve_model(stage.teacher, HubOptions::from_environment()));
+  return ModelDir(own ? folder.stage(stage.teacher) : resolve_model(stage.teacher, HubOptions::from_environment()));
 }
 
 bool train_stage(Run& run, RunState& state, const Dataset& train, const Dataset& dev, Scores& scores) {

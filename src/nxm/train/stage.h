@@ -35,7 +35,6 @@ struct Run {
 /// The folder of the stage's teacher: a stage's of this run, or another model.
 ModelDir teacher_of(const Recipe& recipe, const StageSpec& stage, const RunFolder& folder);
 
-
 /// Trains `run.model` (already holding the weights the stage starts from) as stage `state.stage` says, from step
 /// `state.step` on; if that is not 0, weights, optimiser and method come from state.tensors.
 /// Returns false if it was asked to stop: a checkpoint has been saved then. Otherwise the model holds the stage's
