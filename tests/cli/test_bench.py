@@ -44,6 +44,13 @@ def test_saved_weights_run_dense_and_sparse(saved, precision):
         assert (answer["pattern"], answer["precision"]) == (pattern, precision)
 
 
+def test_config_is_saved_last(saved):
+    """A folder with config.json is whole."""
+    written = {file.name: file.stat().st_mtime_ns for file in saved[0].iterdir()}
+    assert set(written) == {"config.json", "model.safetensors", "vocab.txt"}
+    assert written["vocab.txt"] < written["model.safetensors"] < written["config.json"]
+
+
 def test_words(saved):
     code, out, err = bench("--model", saved[0], *SMALL, "--explain")
     assert code == 0 and err == ""

@@ -297,6 +297,28 @@ def test_shared_rows(tmp_path):
     assert inspect(folder, "--pattern", "2:4x4")[0] == 1
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_values_that_are_no_numbers_are_named(tmp_path, dtype):
+    """In every tensor of the model, not only in the layers that are looked through for a pattern."""
+    rng = np.random.default_rng(5)
+    layers = {name: sparse(rng, shape_of(name), 2, 4) for name in FULL}
+    layers["classifier.bias"] = np.ones(2, dtype)
+    layers["some.counter"] = np.ones(3, np.int64)
+    code, answer = inspect(write_model(tmp_path / "m", layers))
+    assert code == 0 and answer["not_finite"] == []
+    assert "NaN" not in run("inspect", tmp_path / "m").stdout
+    layers[FULL[7]][0, :2] = [np.nan, -np.inf]  # still 2:4
+    layers[FULL[7]][0, 2:4] = 0
+    layers["classifier.bias"][1] = np.inf
+    folder = write_model(tmp_path / "m", layers)
+    for flags in ([], ["--pattern", "2:4"]):
+        code, answer = inspect(folder, *flags)
+        assert code == 1 and answer["pattern"] == "2:4" and answer["valid"] is True
+        assert answer["not_finite"] == [{"name": FULL[7], "count": 2}, {"name": "classifier.bias", "count": 1}]
+        words = run("inspect", folder, *flags)
+        assert words.returncode == 1 and f"{FULL[7]} holds 2 values that are NaN or infinite" in words.stdout
+
+
 @pytest.mark.parametrize("change, words", [
     ("no folder", "no-such"),
     ("pattern that does not fit", "query"),

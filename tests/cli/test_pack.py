@@ -326,6 +326,22 @@ def test_a_full_disk_leaves_no_model(tmp_path):
     assert not (tmp_path / "p" / "config.json").exists() and not (tmp_path / "p" / "model.safetensors").exists()
 
 
+def test_a_full_disk_leaves_the_model_that_would_be_replaced(tmp_path):
+    folder, _ = write_model(tmp_path / "m")
+    out = tmp_path / "p"
+    answer("pack", folder, "--out", out, "--precision", "int8")
+    (out / "notes.txt").write_text("mine")
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    for flags in ([], ["--undo"]):
+        source = folder if not flags else tmp_path / "again"
+        if flags:
+            answer("pack", folder, "--out", source)
+        limited = subprocess.run(["bash", "-c", 'ulimit -f 8; exec "$@"', "-", NXM, "pack", source, "--out", out, "--force", *flags],
+                                 capture_output=True, text=True, timeout=60)
+        assert limited.returncode == 1 and "File too large" in limited.stderr
+        assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+
+
 # --- hostile files
 
 

@@ -110,6 +110,7 @@ TEST(Dtype, NamesAndSizes) {
     EXPECT_EQ(name_of(row.type), row.name);
     EXPECT_EQ(size_of(row.type), row.size);
     EXPECT_EQ(parse_dtype(row.name), row.type);
+    EXPECT_EQ(is_float(row.type), std::string_view(row.name).find('F') != std::string_view::npos);
   }
   for (const char* other : {"", "f32", "F8_E4M3", "FLOAT", "F32 "})
     EXPECT_EQ(parse_dtype(other), std::nullopt) << other;

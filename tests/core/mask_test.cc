@@ -45,9 +45,12 @@ TEST(Mask, CheckPatternCountsWhatALoopOverGroupsCounts) {
     EXPECT_EQ(report.bad_groups, bad) << p.str();
     EXPECT_EQ(report.groups, row_blocks * col_groups);
     EXPECT_EQ(report.valid(), bad == 0);
+    EXPECT_EQ(keeps_pattern({w.data(), rows, cols}, p), bad == 0);
   }
   std::vector<float> w(6);
   EXPECT_THROW(check_pattern({w.data(), 1, 6}, {2, 4, 1}), Error);
+  EXPECT_FALSE(keeps_pattern({w.data(), 1, 6}, {2, 4, 1}));
+  EXPECT_FALSE(keeps_pattern({w.data(), 3, 2}, {1, 2, 2}));
 }
 
 TEST(Mask, DistanceAndCountFollowTheFlipsMade) {

@@ -5,7 +5,6 @@
 
 #include <vector>
 
-#include "nxm/core/mask.h"
 #include "nxm/core/projection.h"
 #include "nxm/core/rng.h"
 
@@ -37,18 +36,6 @@ TEST(FindPattern, NoneForDenseOrBroken) {
   weight.back() = weight[weight.size() - 2] = weight[weight.size() - 3] = 1;
   EXPECT_NE(find_pattern(view), (Pattern{2, 4}));
   EXPECT_EQ(find_pattern(MatrixView<const float>{weight.data(), 31, 3}), std::nullopt);  // nothing fits
-}
-
-TEST(KeepsPattern, AgreesWithTheCount) {
-  for (uint64_t seed = 0; seed < 50; ++seed) {
-    std::vector<float> weight = random_weight(8, 16, seed);
-    Rng rng(seed, "zeros");
-    for (float& value : weight) value = rng.uniform() < 0.6 ? 0.0F : value;
-    const MatrixView<const float> view{weight.data(), 8, 16};
-    for (const Pattern pattern : {Pattern{2, 4}, Pattern{4, 8}, Pattern{8, 16}, Pattern{6, 8, 2}}) {
-      EXPECT_EQ(keeps_pattern(view, pattern), check_pattern(view, pattern).valid());
-    }
-  }
 }
 
 }  // namespace

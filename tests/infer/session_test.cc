@@ -139,6 +139,21 @@ TEST(Session, WhatCannotAnswer) {
   testing::expect_error([&] { Session::load(other.path()); }, {"tokenizer.json"});
 }
 
+TEST(Session, FilesOfDifferentModels) {
+  const ModelFolder words;
+  std::ofstream(words.path() / "vocab.txt", std::ios::app) << "w50\n";
+  testing::expect_error([&] { Session::load(words.path()); },
+                        {"vocab.txt", "has 51 ids", "vocab_size 50", "same model"});
+  for (const int64_t layers : {2, 4}) {  // of three
+    const ModelFolder folder;
+    ModelConfig config = ModelDir(folder.path()).config();
+    config.num_hidden_layers = layers;
+    std::ofstream(folder.path() / "config.json") << config.to_json();
+    testing::expect_error([&] { Session::load(folder.path()); },
+                          {fmt::format("bert.encoder.layer.{}.", std::min<int64_t>(layers, 3)), "same model"});
+  }
+}
+
 TEST(Session, BatchesAreChecked) {
   const ModelFolder folder;
   const Session session = Session::load(folder.path());

@@ -3,18 +3,16 @@
 // Model folders with random weights, and random batches for them.
 
 #include <cmath>
-#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "io/random_model.h"
 #include "io/support.h"
-#include "nxm/core/projection.h"
 #include "nxm/core/rng.h"
 #include "nxm/infer/session.h"
-#include "nxm/io/model_dir.h"
 
 namespace nxm::testing {
 
@@ -35,22 +33,9 @@ class ModelFolder {
  public:
   explicit ModelFolder(const ModelConfig& config = small_config(), std::optional<Pattern> pattern = std::nullopt,
                        float damage = 0) {
-    Rng rng(7, "infer test");
-    std::deque<std::vector<float>> data;
-    std::vector<TensorToWrite> tensors;
-    const std::vector<std::string> sparse = sparsified_names(config);
-    for (const auto& [name, shape] : expected_tensors(config)) {
-      const int64_t rows = shape[0], cols = shape.size() > 1 ? shape[1] : 1;
-      std::vector<float>& values = data.emplace_back(static_cast<size_t>(rows * cols));
-      const bool norm = name.ends_with("LayerNorm.weight");
-      for (float& value : values) value = static_cast<float>((norm ? 1 : 0) + 0.2 * rng.normal());
-      if (pattern && std::ranges::find(sparse, name) != sparse.end()) {
-        project({values.data(), rows, cols}, *pattern, {values.data(), rows, cols}, {}, name);
-      }
-      if (damage != 0 && name == "bert.embeddings.LayerNorm.bias") values[3] = damage;
-      tensors.push_back({name, DType::kF32, shape, std::as_bytes(std::span(values))});
-    }
-    write_model_dir(path(), config, std::move(tensors), "");
+    RandomModel model(config, pattern);
+    if (damage != 0) model.values("bert.embeddings.LayerNorm.bias")[3] = damage;
+    write_model_dir(path(), config, model.tensors, "");
     std::ofstream vocab(path() / "vocab.txt");
     for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) vocab << token << '\n';
     for (int64_t i = 5; i < config.vocab_size; ++i) vocab << 'w' << i << '\n';

@@ -5,8 +5,8 @@
 
 #include <set>
 
+#include "io/random_model.h"
 #include "io/support.h"
-#include "io/tiny_model.h"
 #include "nxm/io/atomic_file.h"
 
 namespace nxm {
@@ -14,10 +14,11 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::expect_error;
+using testing::RandomModel;
 using testing::TempFolder;
-using testing::TinyModel;
+using testing::tiny_config;
 
-void expect_equal(const ModelDir& model, const TinyModel& expected) {
+void expect_equal(const ModelDir& model, const RandomModel& expected) {
   ASSERT_EQ(model.names().size(), expected.tensors.size());
   for (size_t i = 0; i < expected.tensors.size(); ++i) {
     const std::string& name = expected.tensors[i].name;
@@ -30,7 +31,7 @@ void expect_equal(const ModelDir& model, const TinyModel& expected) {
 }
 
 /// Writes the model as shards of `per_file` tensors, with an index.
-Json write_shards(const fs::path& folder, const TinyModel& model, size_t per_file) {
+Json write_shards(const fs::path& folder, const RandomModel& model, size_t per_file) {
   fs::create_directories(folder);
   Json index = {{"metadata", {{"total_size", 0}}}, {"weight_map", Json::object()}};
   for (size_t begin = 0; begin < model.tensors.size(); begin += per_file) {
@@ -47,7 +48,7 @@ Json write_shards(const fs::path& folder, const TinyModel& model, size_t per_fil
 
 TEST(ModelDir, ReadsWhatWasWritten) {
   TempFolder folder;
-  const TinyModel tiny;
+  const RandomModel tiny;
   write_model_dir(folder / "a/b", tiny.config, tiny.tensors, "");
   const ModelDir model(folder / "a/b");
   expect_equal(model, tiny);
@@ -62,8 +63,8 @@ TEST(ModelDir, ReadsWhatWasWritten) {
 
 TEST(ModelDir, OldNames) {
   TempFolder folder;
-  const TinyModel tiny;
-  TinyModel old;
+  const RandomModel tiny;
+  RandomModel old;
   for (TensorToWrite& tensor : old.tensors) {
     if (tensor.name.starts_with("bert.")) tensor.name.erase(0, 5);
     const auto rename = [&](std::string_view from, std::string_view to) {
@@ -81,7 +82,7 @@ TEST(ModelDir, OldNames) {
 
 TEST(ModelDir, TwoNamesOfOneTensor) {
   TempFolder folder;
-  TinyModel tiny;
+  RandomModel tiny;
   tiny.tensors.push_back(tiny.tensors.back());
   tiny.tensors.back().name = "pooler.dense.bias";
   write_safetensors(folder / "model.safetensors", tiny.tensors);
@@ -91,7 +92,7 @@ TEST(ModelDir, TwoNamesOfOneTensor) {
 
 TEST(ModelDir, MissingPieces) {
   TempFolder folder;
-  const TinyModel tiny;
+  const RandomModel tiny;
   expect_error([&] { ModelDir model(folder / "absent"); },
                {"/absent]", "expected a folder with a model, found nothing"});
   write_file(folder / "file", "x");
@@ -112,7 +113,7 @@ TEST(ModelDir, MissingPieces) {
 }
 
 TEST(ModelDir, Shards) {
-  const TinyModel tiny;
+  const RandomModel tiny;
   for (const size_t per_file : {1, 5, 100}) {
     TempFolder folder;
     write_shards(folder.path(), tiny, per_file);
@@ -125,52 +126,83 @@ TEST(ModelDir, Shards) {
   }
 }
 
-TEST(ModelDir, HostileIndex) {
-  TempFolder folder;
-  const TinyModel tiny;
-  const Json good = write_shards(folder.path(), tiny, 20);
-  const std::string first = tiny.tensors[0].name;
-  const auto rejected = [&](const Json& index, std::initializer_list<std::string_view> parts) {
-    write_file(folder / "model.safetensors.index.json", index.dump());
-    expect_error([&] { ModelDir model(folder.path()); }, {"index.json]"});
-    expect_error([&] { ModelDir model(folder.path()); }, parts);
-  };
-  const auto with_shard = [&](const Json& shard) {
+class ModelDirIndex : public ::testing::Test {
+ protected:
+  /// All of `parts` in the message about the folder with `index`, which says which file and what to do.
+  void rejected(const std::string& index, std::vector<std::string> parts) {
+    write_file(folder / "model.safetensors.index.json", index);
+    parts.insert(parts.end(), {"/model.safetensors.index.json] $.weight_map", "Fetch the model again"});
+    for (const std::string& part : parts) expect_error([&] { ModelDir model(folder.path()); }, {part});
+  }
+  void rejected(const Json& index, std::vector<std::string> parts) { rejected(index.dump(), std::move(parts)); }
+  [[nodiscard]] Json with_shard(const Json& shard) const {
     Json index = good;
     index["weight_map"][first] = shard;
     return index;
-  };
+  }
+
+  TempFolder folder;
+  const RandomModel tiny;
+  const Json good = write_shards(folder.path(), tiny, 20);
+  const std::string first = tiny.tensors[0].name, second = tiny.tensors[20].name;
+  const std::string shard1 = "model-00001.safetensors", shard2 = "model-00002.safetensors";
+};
+
+TEST_F(ModelDirIndex, NamesOtherThanOfFilesInTheFolder) {
   for (const Json& shard :
        {Json("../x.safetensors"), Json("/etc/x.safetensors"), Json("sub/x.safetensors"), Json("x.bin"), Json(""),
         Json(".."), Json(3), Json(nullptr), Json(std::string("a\0.safetensors", 14)), Json("a\\b.safetensors")}) {
-    rejected(with_shard(shard), {"$.weight_map: tensor '" + first + "'", "expected the name of a .safetensors file"});
+    rejected(with_shard(shard), {": tensor '" + first + "': expected the name of a .safetensors file in this folder"});
   }
-  rejected(with_shard("absent.safetensors"), {"'absent.safetensors' is not in this folder"});
-  rejected(with_shard("model-00002.safetensors"), {"tensor '" + first + "' is not in 'model-00002.safetensors'"});
+  rejected(with_shard("../x.safetensors"), {"got \"../x.safetensors\""});
+}
+
+TEST_F(ModelDirIndex, MissingShard) {
+  rejected(with_shard("absent.safetensors"),
+           {": expected the file 'absent.safetensors' with tensor '" + first + "' in this folder, found none"});
+  fs::remove(folder / shard2);
+  rejected(good, {": expected the file '" + shard2 + "' with tensor '" + second + "' in this folder, found none"});
+}
+
+TEST_F(ModelDirIndex, DisagreesWithItsShards) {
+  rejected(with_shard(shard2), {": expected tensor '" + first + "' in '" + shard2 + "', found it in '" + shard1 + "'"});
   Json index = good;
   index["weight_map"].erase(first);
-  rejected(index, {"expected tensor '" + first + "' in 'model-00001.safetensors'", "got nothing"});
+  rejected(index, {": expected the file of every tensor, got none for '" + first + "', which '" + shard1 + "' holds"});
   index = good;
-  index["weight_map"]["ghost"] = "model-00001.safetensors";
-  rejected(index, {"tensor 'ghost' is not in"});
-  rejected({{"weight_map", Json::object()}}, {"expected tensors, got none"});
-  rejected({{"weight_map", 3}}, {"$.weight_map: expected an object"});
-  rejected(Json::object(), {"$.weight_map: expected an object, got nothing"});
-  write_file(folder / "model.safetensors.index.json", "{\"weight_map\":{\"a\":\"x\",\"a\":\"x\"}}");
-  expect_error([&] { ModelDir model(folder.path()); }, {"'a' stands twice"});
-  // One tensor stored in two shards.
-  write_safetensors(folder / "model-00002.safetensors", {tiny.tensors[0]});
-  index = good;
-  for (auto& shard : index["weight_map"]) shard = "model-00001.safetensors";
-  index["weight_map"][first] = "model-00002.safetensors";
+  index["weight_map"]["ghost"] = shard1;
+  rejected(index, {": expected tensor 'ghost' in '" + shard1 + "', found it in no file"});
+  write_safetensors(folder / shard2, {tiny.tensors[20]});  // another model's, or an older one's
+  rejected(good, {": expected tensor '" + tiny.tensors[21].name + "' in '" + shard2 + "', found it in no file"});
+}
+
+TEST_F(ModelDirIndex, ATensorInTwoShards) {
+  write_safetensors(folder / shard2, {tiny.tensors[0]});
+  Json index = good;
   for (size_t i = 20; i < tiny.tensors.size(); ++i) index["weight_map"].erase(tiny.tensors[i].name);
-  rejected(index,
-           {"expected tensor '" + first + "' in 'model-00001.safetensors', as that file holds it, got \"model-00002"});
+  index["weight_map"][first] = shard2;
+  rejected(index, {": expected tensor '" + first + "' in one file, found it in '" + shard1 + "' and '" + shard2 + "'"});
+}
+
+TEST_F(ModelDirIndex, NotAMapOfNames) {
+  rejected(Json{{"weight_map", Json::object()}}, {": expected tensors, got none"});
+  for (const char* index : {"{\"weight_map\":3}", "{\"weight_map\":null}", "{}"}) {
+    write_file(folder / "model.safetensors.index.json", index);
+    expect_error([&] { ModelDir model(folder.path()); }, {"index.json] $.weight_map: expected an object, got "});
+  }
+  write_file(folder / "model.safetensors.index.json", "{\"weight_map\":{\"a\":\"x\",\"a\":\"x\"}}");
+  expect_error([&] { ModelDir model(folder.path()); }, {"index.json]", "'a' stands twice"});
+}
+
+TEST_F(ModelDirIndex, TruncatedShard) {
+  fs::resize_file(folder / shard2, fs::file_size(folder / shard2) - 1);
+  expect_error([&] { ModelDir model(folder.path()); },
+               {"/model-00002.safetensors] expected ", "truncated; fetch it again"});
 }
 
 TEST(ModelDir, LinksStayInside) {
   TempFolder folder;
-  const TinyModel tiny;
+  const RandomModel tiny;
   write_model_dir(folder / "m", tiny.config, tiny.tensors, "");
   fs::create_symlink("m", folder / "alias");
   EXPECT_NO_THROW(ModelDir(folder / "alias"));
@@ -198,7 +230,7 @@ TEST(ModelDir, LinksStayInside) {
 
 TEST(ModelDir, SnapshotOfTheHubCache) {
   TempFolder folder;
-  const TinyModel tiny;
+  const RandomModel tiny;
   const fs::path hub = folder / "hub", repository = hub / "models--org--name",
                  snapshot = repository / "snapshots/0123abcd";
   write_model_dir(folder / "m", tiny.config, tiny.tensors, "");
@@ -217,7 +249,7 @@ TEST(ModelDir, SnapshotOfTheHubCache) {
 
 TEST(WriteModelDir, CopiesTheTokenizerFilesThatExist) {
   TempFolder folder;
-  const TinyModel tiny(std::vector<std::string>{});
+  const RandomModel tiny(tiny_config({}));
   fs::create_directory(folder / "from");
   write_file(folder / "from/vocab.txt", "[PAD]\n");
   write_file(folder / "from/tokenizer.json", "{}");
@@ -236,11 +268,11 @@ TEST(WriteModelDir, CopiesTheTokenizerFilesThatExist) {
 
 TEST(WriteModelDir, Errors) {
   TempFolder folder;
-  const TinyModel tiny;
+  const RandomModel tiny;
   write_file(folder / "file", "x");
   expect_error([&] { write_model_dir(folder / "file/m", tiny.config, tiny.tensors, ""); },
                {"/file/m]", "cannot make the folder"});
-  TinyModel other;
+  RandomModel other;
   other.config.labels.push_back("third");
   EXPECT_THROW(write_model_dir(folder / "m", other.config, other.tensors, ""), ContractError);
   const std::vector<std::byte> two(2);

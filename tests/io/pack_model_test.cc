@@ -4,8 +4,8 @@
 #include <cmath>
 #include <set>
 
+#include "io/random_model.h"
 #include "io/support.h"
-#include "io/tiny_model.h"
 #include "nxm/core/packed.h"
 #include "nxm/io/atomic_file.h"
 
@@ -14,20 +14,14 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::expect_error;
+using testing::RandomModel;
 using testing::TempFolder;
-using testing::TinyModel;
+using testing::tiny_config;
 
-/// The tiny model, its layers pruned to 2:4 from the left.
+/// A random model, its layers 2:4.
 void write_sparse(const fs::path& folder, bool claim = true) {
-  TinyModel tiny;
+  RandomModel tiny(tiny_config(), Pattern{2, 4});
   if (claim) tiny.config.extra["nxm"] = {{"pattern", "2:4"}};
-  std::vector<std::string> layers = sparsified_names(tiny.config);
-  const std::set<std::string> sparse(layers.begin(), layers.end());
-  for (size_t i = 0; i < tiny.tensors.size(); ++i) {
-    if (!sparse.contains(tiny.tensors[i].name)) continue;
-    for (size_t k = 0; k < tiny.data[i].size(); ++k) tiny.data[i][k] *= k % 4 < 2 ? 1.0F : 0.0F;
-    for (float& value : tiny.data[i]) value += 0.0F;  // -0 becomes +0
-  }
   write_model_dir(folder, tiny.config, tiny.tensors, "");
   write_file(folder / "vocab.txt", "[PAD]\n");
 }
@@ -104,7 +98,7 @@ TEST(PackModel, AModelTrainedFromAPackedOneIsDense) {
   TempFolder folder;
   write_sparse(folder / "a");
   pack_model_dir(ModelDir(folder / "a"), {2, 4, 1}, DType::kF32, folder / "b", false);
-  const TinyModel tiny;
+  const RandomModel tiny;
   write_model_dir(folder / "c", ModelDir(folder / "b").config(), tiny.tensors, "");
   const ModelDir dense(folder / "c");
   EXPECT_FALSE(dense.packed());
@@ -113,7 +107,7 @@ TEST(PackModel, AModelTrainedFromAPackedOneIsDense) {
 
 TEST(PackModel, NothingIsWrittenForAModelThatCannotBePacked) {
   TempFolder folder;
-  const TinyModel tiny;
+  const RandomModel tiny;
   write_model_dir(folder / "dense", tiny.config, tiny.tensors, "");
   const ModelDir dense(folder / "dense");
   const auto attempt = [&](const Pattern& pattern, std::initializer_list<std::string_view> parts) {

@@ -6,22 +6,22 @@
 #include <cstring>
 #include <functional>
 
+#include "io/random_model.h"
 #include "io/support.h"
-#include "io/tiny_model.h"
 #include "nxm/io/atomic_file.h"
 
 namespace nxm {
 namespace {
 
 using testing::expect_error;
+using testing::RandomModel;
 using testing::TempFolder;
-using testing::TinyModel;
 
 const std::string kLayer = "bert.encoder.layer.1.intermediate.dense";
 
 /// The tiny model with one layer (16, 8) packed, to be damaged before it is written.
 struct OnePacked {
-  TinyModel tiny;
+  RandomModel tiny;
   Packed packed;
   std::vector<float> weight = std::vector<float>(128);
   Json nxm;
@@ -69,7 +69,7 @@ TEST(PackedWeights, ReadAsIfTheyWereDense) {
       TempFolder folder;
       OnePacked model(dtype, pattern);
       const ModelDir dir(model.write(folder));
-      const TinyModel plain;
+      const RandomModel plain;
       std::vector<std::string> names;
       for (const TensorToWrite& tensor : plain.tensors) names.push_back(tensor.name);
       EXPECT_EQ(dir.names(), names);

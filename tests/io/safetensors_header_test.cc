@@ -128,9 +128,10 @@ TEST(SafetensorsHeader, SizesAndOverflow) {
   };
   expect_rejected(entry("F32", "[64,64]", 0, 4096), 4096,
                   {"tensor 'w': claims 4096 bytes", "F32 [64, 64] needs 16384"});
-  expect_rejected(entry("F32", "[4]", 4, 0), 16, {"data_offsets [4, 0] are not ascending inside the 16 bytes"});
-  expect_rejected(entry("F32", "[4]", 0, 17), 16, {"data_offsets [0, 17]"});
-  expect_rejected(entry("F32", "[4]", UINT64_MAX - 15, UINT64_MAX), 16, {"not ascending inside"});
+  expect_rejected(entry("F32", "[4]", 4, 0), 16, {"'w': expected ascending data_offsets, got [4, 0]"});
+  expect_rejected(entry("F32", "[4]", 0, 17), 16, {"claims 17 bytes", "F32 [4] needs 16"});
+  expect_rejected(entry("F32", "[4]", UINT64_MAX - 16, UINT64_MAX), 16,
+                  {"expected 18446744073709551615 bytes of data", "'w'", "holds 16", "truncated"});
   expect_rejected(entry("F32", "[4611686018427387904]", 0, 0), 0, {"F32 [4611686018427387904] overflows 64 bits"});
   expect_rejected(entry("U8", "[4294967296,4294967296]", 0, 0), 0, {"overflows 64 bits"});
   expect_rejected(entry("U8", "[4294967296,4294967296,0]", 0, 0), 0, {"overflows 64 bits"});
@@ -152,6 +153,13 @@ TEST(SafetensorsHeader, CoverOfTheData) {
   expect_rejected(two(0, 4, 5, 8), 8, {"tensor 'b' begins at byte 5", "'a' ends at byte 4", "a hole"});
   expect_rejected(two(1, 4, 4, 8), 8, {"tensor 'a' begins at byte 1", "a hole"});
   expect_rejected(two(0, 4, 4, 7), 8, {"'b', ends at byte 7 of the data, but the file holds 8"});
+  for (const uint64_t cut : {0, 3, 4, 7}) {
+    expect_rejected(
+        two(0, 4, 4, 8), cut,
+        {fmt::format("expected 8 bytes of data by the header, where tensor 'b' ends, but the file holds {}. "
+                     "It is truncated; fetch it again",
+                     cut)});
+  }
   expect_rejected("{}", 1, {"ends at byte 0 of the data, but the file holds 1"});
 }
 

@@ -2,7 +2,7 @@
 """A model hub on the loopback interface, as far as clients of the download protocol see one.
 
 The hub itself answers on 127.0.0.1; files in large-file storage are redirected to a "CDN" on 127.0.0.2, which is another
-host. Every request is kept in `requests`. Faults are queued by file name and used up one a GET.
+host. With `tls`, the server's side of an ssl.SSLContext, the hub speaks https and the CDN still http. Every request is kept in `requests`. Faults are queued by file name and used up one a GET.
 test_hub.py lets huggingface_hub download from it, which shows that it behaves like the real thing.
 """
 import dataclasses
@@ -45,7 +45,8 @@ class Request:
 
 
 class StubHub:
-    def __init__(self):
+    def __init__(self, tls=None):
+        self.tls = tls
         self.repos = {}  # repo -> {"refs": {name: commit}, "files": {commit: {path: File}}}
         self.moved = {}  # old repo name -> new one
         self.gated = set()
@@ -68,9 +69,13 @@ class StubHub:
             handler = type("Handler", (_Handler,), {"hub": self, "host_name": host})
             server = http.server.ThreadingHTTPServer((host, 0), handler)
             server.daemon_threads = True
+            if self.tls and host == "127.0.0.1":
+                server.socket = self.tls.wrap_socket(server.socket, server_side=True)
             threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
             self.servers.append(server)
         self.url, self.cdn_url = ("http://%s:%d" % server.server_address for server in self.servers)
+        if self.tls:
+            self.url = self.url.replace("http:", "https:")
         return self
 
     def __exit__(self, *_):

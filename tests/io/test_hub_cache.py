@@ -229,16 +229,28 @@ def test_two_hop_links_of_the_shared_store(hub, fetch, cache, storage):
     assert not hub.seen("GET")
 
 
-def test_read_only_cache(hub, fetch, storage):
+@pytest.fixture
+def as_nobody(storage):
+    """What to put before a command so that permissions bind it, the tests' folders open to it."""
+    if os.geteuid() != 0:
+        return ()
+    if not shutil.which("setpriv"):
+        pytest.skip("setpriv is not installed")
+    storage.mkdir(parents=True, exist_ok=True)
+    for parent in [storage, *storage.parents]:
+        if parent == pathlib.Path("/tmp"):
+            break
+        parent.chmod(0o755)
+    return ("setpriv", "--reuid=65534", "--clear-groups")
+
+
+def test_read_only_cache(hub, fetch, storage, as_nobody):
     folder = good(fetch())
-    if os.geteuid() == 0:
-        prefix = ("setpriv", "--reuid=65534", "--clear-groups") if shutil.which("setpriv") else None
-        if prefix is None:
-            pytest.skip("setpriv is not installed")
-        for parent in [storage, *storage.parents]:
-            if parent == pathlib.Path("/tmp"):
-                break
-            parent.chmod(0o755)
-    else:
-        prefix = ()
-    assert good(fetch(prefix=prefix)) == folder
+    assert good(fetch(prefix=as_nobody)) == folder
+
+
+def test_cache_that_cannot_be_written(hub, fetch, cache, as_nobody):
+    """What is not in it cannot be fetched, and that is said before anything is downloaded."""
+    cache.chmod(0o555)
+    said = bad(fetch("org/tiny-model", prefix=as_nobody), str(cache), "Permission denied")
+    assert "internal error" not in said and not hub.seen("GET")

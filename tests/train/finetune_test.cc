@@ -259,6 +259,59 @@ TEST_F(FinetuneTest, AnotherRunsFolderIsRefusedAndKept) {
   finetune(changed, out("run"), {.force = true});
 }
 
+// A recipe.toml makes no run: it may be somebody's own, beside a model, data and plots of theirs.
+TEST_F(FinetuneTest, ForceLeavesAForeignRecipesFolderAlone) {
+  const Recipe r = recipe();
+  const std::string resolved = r.to_toml();
+  for (const std::string& text : {std::string("[tool]\nname = \"other\"\n"), "# mine\n" + resolved, resolved}) {
+    const fs::path mine = out("mine");
+    fs::remove_all(mine);
+    for (const char* name : {"model", "runs", "stages", "checkpoints"}) {
+      fs::create_directories(mine / name);
+      write_file(mine / name / "thesis.txt", "years of work");
+    }
+    write_file(mine / "recipe.toml", text);
+    write_file(mine / "run.jsonl", "{}");
+    write_file(mine / "draft.tmp", "x");
+    const auto all = [&] {
+      std::map<std::string, std::string> files;
+      for (const auto& entry : fs::recursive_directory_iterator(mine)) {
+        files[entry.path().string()] = entry.is_directory() ? "" : read_file(entry.path());
+      }
+      return files;
+    };
+    const auto before = all();
+    for (const bool force : {true, false, true}) {  // twice: a refusal leaves nothing that would be taken for a run
+      EXPECT_NE(message_of([&] { finetune(r, mine, {.force = force}); }).find("files that are not a run's"),
+                std::string::npos);
+      EXPECT_EQ(all(), before);
+    }
+  }
+}
+
+TEST_F(FinetuneTest, ForceReplacesTheRunAndNothingElse) {
+  const Recipe r = recipe("", {"stage.dense.epochs=1"});
+  finetune(r, out("run"), {});
+  const auto before = contents(out("run"));
+  write_file(out("run") / "notes.txt", "mine");
+  write_file(out("run") / "draft.tmp", "mine");
+  write_file(out("run") / "model" / "recipe.tmp", "of the old model's folder");
+  write_file(out("run") / "run.jsonl.1.2.tmp", "cut short");
+  finetune(r, out("run"), {.force = true});
+  EXPECT_EQ(read_file(out("run") / "notes.txt"), "mine");
+  EXPECT_EQ(read_file(out("run") / "draft.tmp"), "mine");
+  EXPECT_FALSE(fs::exists(out("run") / "run.jsonl.1.2.tmp"));
+  fs::remove(out("run") / "notes.txt");
+  fs::remove(out("run") / "draft.tmp");
+  EXPECT_EQ(contents(out("run")), before);
+
+  // Killed while it was beginning: nothing of value, and a run's.
+  fs::create_directories(out("begun"));
+  for (const char* name : {".lock", "recipe.toml.1.0.tmp"}) write_file(out("begun") / name, "");
+  finetune(r, out("begun"), {});
+  EXPECT_EQ(contents(out("begun")), before);
+}
+
 TEST_F(FinetuneTest, ForceNeverRemovesTheModelToBeginWith) {
   finetune(recipe(), out("run"), {});
   const auto before = contents(out("run"));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `nxm inspect`: is this model really 2:4, how big is it, which layers are not?
+// `nxm inspect`: is this model really 2:4, how big is it, which layers are not; is it damaged?
 
 #include <fmt/format.h>
 
@@ -18,7 +18,8 @@
 namespace nxm::cli {
 namespace {
 
-OrderedJson to_json(const Inspection& result, const std::optional<PackedInfo>& packed) {
+OrderedJson to_json(const Inspection& result, const std::vector<DamagedTensor>& damaged,
+                    const std::optional<PackedInfo>& packed) {
   OrderedJson layers = OrderedJson::array();
   for (const InspectedLayer& layer : result.layers) {
     OrderedJson entry = {{"name", layer.name},
@@ -29,17 +30,19 @@ OrderedJson to_json(const Inspection& result, const std::optional<PackedInfo>& p
     if (result.pattern && layer.bad_groups[*result.pattern]) entry["bad_groups"] = *layer.bad_groups[*result.pattern];
     layers.push_back(std::move(entry));
   }
-  OrderedJson json = {{"pattern", nullptr},
-                      {"valid", result.bad_layers() == 0},
-                      {"density", result.density()},
-                      {"bytes", result.bytes},
-                      {"layers", std::move(layers)}};
+  OrderedJson json = {{"pattern", nullptr},          {"valid", result.bad_layers() == 0},
+                      {"density", result.density()}, {"bytes", result.bytes},
+                      {"layers", std::move(layers)}, {"not_finite", OrderedJson::array()}};
+  for (const DamagedTensor& tensor : damaged) {
+    json["not_finite"].push_back({{"name", tensor.name}, {"count", tensor.not_finite}});
+  }
   if (result.pattern) json["pattern"] = result.pattern_text();
   if (packed) json["packed"] = precision_word(packed->dtype);
   return json;
 }
 
-void print_words(const Inspection& result, const std::optional<PackedInfo>& packed) {
+void print_words(const Inspection& result, const std::vector<DamagedTensor>& damaged,
+                 const std::optional<PackedInfo>& packed) {
   std::vector<std::vector<std::string>> rows{{"layer", "shape", "density", "bad groups", "size"}};
   for (const InspectedLayer& layer : result.layers) {
     const bool counted = result.pattern && layer.bad_groups[*result.pattern];
@@ -64,6 +67,9 @@ void print_words(const Inspection& result, const std::optional<PackedInfo>& pack
     fmt::print("{} of the layers are packed: {} in {}.\n", packed->layers.size(), packed->pattern.str(),
                precision_word(packed->dtype));
   }
+  for (const DamagedTensor& tensor : damaged) {
+    fmt::print("{} holds {} values that are NaN or infinite: it is damaged.\n", tensor.name, tensor.not_finite);
+  }
 }
 
 }  // namespace
@@ -79,19 +85,22 @@ void add_inspect(CLI::App& app) {
   verb->add_option("--pattern", flags->pattern,
                    "Pattern to check (2:4 keeps 2 of 4); by default what config.json names, else what is found");
   verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer("Exit code 1 if a named pattern is broken.\n\nExample:\n  nxm inspect runs/mrpc/model --pattern 2:4\n");
+  verb->footer(
+      "Exit code 1 if a named pattern is broken, or a tensor holds a NaN or an infinity.\n\nExample:\n  nxm inspect "
+      "runs/mrpc/model --pattern 2:4\n");
   verb->callback([flags] {
     std::optional<Pattern> named;
     if (!flags->pattern.empty()) named = Pattern::parse(flags->pattern);
     const ModelDir model(flags->folder);
     if (!named) named = claimed_pattern(model.config());
     const Inspection result = inspect(model, named);
+    const std::vector<DamagedTensor> damaged = damaged_tensors(model);
     if (flags->json) {
-      fmt::print("{}\n", to_json(result, model.packed()).dump());
+      fmt::print("{}\n", to_json(result, damaged, model.packed()).dump());
     } else {
-      print_words(result, model.packed());
+      print_words(result, damaged, model.packed());
     }
-    if (named && result.bad_layers() > 0) exit_code = 1;
+    if ((named && result.bad_layers() > 0) || !damaged.empty()) exit_code = 1;
   });
 }
 

@@ -2,6 +2,7 @@
 #include "nxm/cli/inspection.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "nxm/core/error.h"
 #include "nxm/core/mask.h"
@@ -27,7 +28,7 @@ InspectedLayer read_layer(const ModelDir& model, const std::string& name, const 
   const MatrixView<const float> weight{values.data(), layer.rows, layer.cols};
   for (const Pattern& pattern : patterns) {
     if (named) pattern.check_fits(name, layer.rows, layer.cols);
-    const bool fits = layer.cols % pattern.of == 0 && layer.rows % pattern.share == 0;
+    const bool fits = pattern.fits(layer.rows, layer.cols);
     layer.bad_groups.push_back(fits ? std::optional(check_pattern(weight, pattern).bad_groups) : std::nullopt);
   }
   return layer;
@@ -74,6 +75,20 @@ Inspection inspect(const ModelDir& model, const std::optional<Pattern>& named) {
   if (!named) result.pattern = detect(result.layers, result.patterns.size());
   result.bytes = model.weight_bytes();
   return result;
+}
+
+std::vector<DamagedTensor> damaged_tensors(const ModelDir& model) {
+  std::vector<DamagedTensor> damaged;
+  std::vector<float> values;
+  for (const std::string& name : model.names()) {
+    const TensorInfo& info = model.info(name);
+    if (!is_float(info.dtype)) continue;  // packed weights in 8 bits: nobody can read damaged ones
+    values.resize(static_cast<size_t>(info.elements()));
+    model.read_f32(name, values);
+    const int64_t count = std::ranges::count_if(values, [](float value) { return !std::isfinite(value); });
+    if (count > 0) damaged.push_back({name, count});
+  }
+  return damaged;
 }
 
 std::optional<Pattern> claimed_pattern(const ModelConfig& config) {

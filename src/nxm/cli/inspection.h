@@ -42,6 +42,14 @@ struct Inspection {
 /// a few usual ones, the sparsest of equals; none if no layer shows any. Throws Error if `named` does not fit a layer.
 Inspection inspect(const ModelDir& model, const std::optional<Pattern>& named);
 
+struct DamagedTensor {
+  std::string name;
+  int64_t not_finite = 0;  ///< how many of its values are NaN or infinite
+};
+
+/// The tensors of floats, of all that the model holds, that hold a NaN or an infinity; by name.
+std::vector<DamagedTensor> damaged_tensors(const ModelDir& model);
+
 /// "nxm": {"pattern": "2:4"} of config.json.
 std::optional<Pattern> claimed_pattern(const ModelConfig& config);
 

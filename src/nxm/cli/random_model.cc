@@ -55,7 +55,7 @@ std::string vocabulary(int64_t size) {
 
 void write_random_model(const fs::path& folder, std::string_view shape, const std::optional<Pattern>& pattern) {
   const ModelConfig config = config_of(shape);
-  if (std::error_code error; fs::exists(folder, error) && !fs::is_empty(folder, error)) {
+  if (std::error_code ignored; fs::exists(folder, ignored) && !fs::is_empty(folder, ignored)) {
     fail(folder.string(), "this folder holds something already. Name a new one");
   }
   const std::vector<std::string> sparse = sparsified_names(config);
@@ -69,8 +69,11 @@ void write_random_model(const fs::path& folder, std::string_view shape, const st
     }
     tensors.push_back({name, DType::kF32, dimensions, std::as_bytes(std::span(values))});
   }
-  write_model_dir(folder, config, std::move(tensors), "");
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) fail_errno(folder, "make the folder", error.value());
   write_file(folder / "vocab.txt", vocabulary(config.vocab_size));
+  write_model_dir(folder, config, std::move(tensors), "");  // config.json last: with it the model is whole
 }
 
 }  // namespace nxm::cli

@@ -39,6 +39,10 @@ size_t size_of(DType type) { return kInfo[static_cast<size_t>(type)].size; }
 
 std::string_view name_of(DType type) { return kInfo[static_cast<size_t>(type)].name; }
 
+bool is_float(DType type) {
+  return type == DType::kF16 || type == DType::kBF16 || type == DType::kF32 || type == DType::kF64;
+}
+
 std::optional<DType> parse_dtype(std::string_view name) {
   for (size_t i = 0; i < kInfo.size(); ++i) {
     if (kInfo[i].name == name) return static_cast<DType>(i);

@@ -15,6 +15,7 @@ enum class DType { kBool, kU8, kI8, kU16, kI16, kF16, kBF16, kU32, kI32, kF32, k
 
 [[nodiscard]] size_t size_of(DType type);            ///< bytes an element
 [[nodiscard]] std::string_view name_of(DType type);  ///< "F32"
+[[nodiscard]] bool is_float(DType type);             ///< F16, BF16, F32, F64
 [[nodiscard]] std::optional<DType> parse_dtype(std::string_view name);
 
 /// Bits of IEEE binary16 / bfloat16 <-> float. To 16 bits: round to nearest, ties to even; NaN stays NaN.

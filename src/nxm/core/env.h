@@ -8,6 +8,7 @@
 //   HF_ENDPOINT HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE XDG_CACHE_HOME HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH
 //   HF_HUB_DISABLE_IMPLICIT_TOKEN HF_HUB_OFFLINE TRANSFORMERS_OFFLINE HF_HUB_ETAG_TIMEOUT HF_HUB_DOWNLOAD_TIMEOUT
 //                                      as huggingface_hub reads them (io/hub.h)
+//   SSL_CERT_FILE                      certificates to trust instead of the system's, as OpenSSL and Python read it
 
 #include <filesystem>
 #include <optional>

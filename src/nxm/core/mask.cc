@@ -1,32 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/core/mask.h"
 
+#include <algorithm>
+#include <limits>
+#include <numeric>
+
 #include "nxm/core/error.h"
 
 namespace nxm {
 
+namespace {
+
+/// Groups of a weight that the pattern fits with more than `keep` non-zero columns, counted up to `enough`.
+int64_t count_bad_groups(MatrixView<const float> weight, const Pattern& pattern, int64_t enough) {
+  int64_t bad = 0;
+  std::vector<uint8_t> used(static_cast<size_t>(weight.cols));  // columns that are non-zero in a row of the block
+  for (int64_t block = 0; block < weight.rows; block += pattern.share) {
+    std::ranges::fill(used, uint8_t{0});
+    for (int64_t r = block; r < block + pattern.share; ++r) {
+      const float* row = weight.row(r);
+      for (size_t c = 0; c < used.size(); ++c) used[c] = static_cast<uint8_t>(used[c] | (row[c] != 0));  // NaN != 0
+    }
+    for (auto group = used.begin(); group != used.end(); group += pattern.of) {
+      bad += std::accumulate(group, group + pattern.of, 0) > pattern.keep;
+      if (bad == enough) return bad;
+    }
+  }
+  return bad;
+}
+
+}  // namespace
+
 PatternReport check_pattern(MatrixView<const float> weight, const Pattern& pattern) {
   pattern.check_fits("weight", weight.rows, weight.cols);
   PatternReport report;
-  std::vector<uint8_t> used(static_cast<size_t>(weight.cols));  // columns that are non-zero in a row of the block
-  for (int64_t block = 0; block < weight.rows; block += pattern.share) {
-    used.assign(used.size(), 0);
-    for (int64_t r = block; r < block + pattern.share; ++r) {
-      const float* row = weight.row(r);
-      for (size_t c = 0; c < used.size(); ++c) {
-        const bool non_zero = row[c] != 0;  // NaN != 0
-        report.non_zero += non_zero;
-        used[c] = static_cast<uint8_t>(used[c] | non_zero);
-      }
-    }
-    for (size_t group = 0; group < used.size(); group += static_cast<size_t>(pattern.of)) {
-      int count = 0;
-      for (size_t c = group; c < group + static_cast<size_t>(pattern.of); ++c) count += used[c];
-      report.bad_groups += count > pattern.keep;
-      ++report.groups;
-    }
-  }
+  for (const float value : weight.flat()) report.non_zero += value != 0;
+  report.bad_groups = count_bad_groups(weight, pattern, std::numeric_limits<int64_t>::max());
+  report.groups = weight.rows / pattern.share * (weight.cols / pattern.of);
   return report;
+}
+
+bool keeps_pattern(MatrixView<const float> weight, const Pattern& pattern) {
+  return pattern.fits(weight.rows, weight.cols) && count_bad_groups(weight, pattern, 1) == 0;
 }
 
 int64_t count_kept(ConstMaskView mask) {

@@ -24,6 +24,8 @@ struct PatternReport {
 
 /// Counts; NaN counts as non-zero. Throws Error as Pattern::check_fits does.
 PatternReport check_pattern(MatrixView<const float> weight, const Pattern& pattern);
+/// check_pattern().valid(), and false where the pattern does not fit. Cost: ends with the first bad group.
+bool keeps_pattern(MatrixView<const float> weight, const Pattern& pattern);
 
 /// Number of ones.
 int64_t count_kept(ConstMaskView mask);

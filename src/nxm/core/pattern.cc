@@ -81,7 +81,7 @@ std::string Pattern::str() const {
 void Pattern::check_fits(std::string_view layer, int64_t rows, int64_t cols) const {
   require(is_valid(*this), "Pattern: 1 <= keep < of <= 64 and 1 <= share <= 64 must hold");
   require(rows >= 0 && cols >= 0, "Pattern: a matrix has no negative size");
-  if (cols % of == 0 && rows % share == 0) return;
+  if (fits(rows, cols)) return;
   const std::string wrong = cols % of != 0 ? fmt::format("{} does not divide its {} columns", of, cols)
                                            : fmt::format("{} does not divide its {} rows", share, rows);
   const std::string fits = fitting(*this, rows, cols);

@@ -21,6 +21,8 @@ struct Pattern {
   static Pattern parse(std::string_view text);
   [[nodiscard]] std::string str() const;
 
+  /// `of` divides cols and `share` divides rows.
+  [[nodiscard]] bool fits(int64_t rows, int64_t cols) const { return cols % of == 0 && rows % share == 0; }
   /// Throws Error unless `of` divides cols and `share` divides rows; names `layer`, the size and patterns that fit.
   void check_fits(std::string_view layer, int64_t rows, int64_t cols) const;
 

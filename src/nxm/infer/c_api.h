@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The runtime for programs that are not C++: load a model directory, ask it, free it. session.h says more. */
+/* The runtime for programs that are not C++: load a model directory, ask it, free it. session.h says more.
+   NULL is an error wherever nothing else is said of it, and an error is the function's answer, never a crash. */
 
 #include <stddef.h> /* NOLINT(modernize-deprecated-headers): C */
 
@@ -15,12 +16,12 @@ typedef struct nxm_session nxm_session; /* NOLINT */
 nxm_session* nxm_session_load(const char* folder, int threads);
 void nxm_session_free(nxm_session* session); /* NULL is nothing to free */
 
-/* Logits for each text; one means regression. */
+/* Logits for each text; one means regression. 0 on failure. */
 size_t nxm_session_outputs(const nxm_session* session);
 /* The label of an output; NULL beyond the last. The session's. */
 const char* nxm_session_label(const nxm_session* session, size_t output);
 
-/* The logits of one text of `bytes` bytes of UTF-8, or of a pair (`second` may be NULL), into `logits`
+/* The logits of one text of `bytes` bytes of UTF-8, or of a pair (without one, `second` is NULL), into `logits`
    (nxm_session_outputs). 0, or -1 on failure; nxm_last_error() says why. May be called from several threads at once. */
 int nxm_session_predict(const nxm_session* session, const char* text, size_t bytes, const char* second,
                         size_t second_bytes, float* logits);

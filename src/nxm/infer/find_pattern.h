@@ -9,10 +9,6 @@
 
 namespace nxm {
 
-/// True if the pattern fits and no group has more than `keep` columns that are not zero (for xS: in any of its rows).
-/// Cost: one pass, ended by the first group that breaks it.
-bool keeps_pattern(MatrixView<const float> weight, const Pattern& pattern);
-
 /// The first that holds of 1:4, 1:2, 2:4, 4:8, 8:16, each first as x2: the fewest values to store, then the cheapest
 /// groups. None for a dense weight.
 std::optional<Pattern> find_pattern(MatrixView<const float> weight);

@@ -26,6 +26,18 @@ ModelConfig config_of(const ModelDir& dir) {
   return config;
 }
 
+// A shallower model than the weights are of would answer, but nonsense.
+void check_depth(const ModelDir& dir, const ModelConfig& config) {
+  const auto known = expected_tensors(config);
+  for (const std::string& name : dir.names()) {
+    if (name.starts_with("bert.encoder.layer.") && !known.contains(name)) {
+      fail(dir.folder().string(),
+           "tensor '{}' is of none of the {} layers that config.json tells of. Take both from the same model", name,
+           config.num_hidden_layers);
+    }
+  }
+}
+
 Precision precision_of(const ModelDir& dir) {
   const std::optional<PackedInfo>& packed = dir.packed();
   if (packed && packed->dtype == DType::kI8) return Precision::kInt8;
@@ -55,7 +67,9 @@ struct Session::Impl {
         target(chosen_target()),
         pool(options.threads > 0 ? options.threads : available_threads()),
         encoder(LayerReader(dir, config, target, options.dense), precision, pool),
-        tokenizer(words.get()) {}
+        tokenizer(words.get()) {
+    check_depth(dir, config);
+  }
 
   void check(const Batch& batch) const {
     const auto rows = static_cast<size_t>(batch.tokens());

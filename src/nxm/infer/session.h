@@ -43,8 +43,8 @@ struct Prediction {
 /// turns for its thread pool.
 class Session {
  public:
-  /// Throws Error for a directory that is not a classifier of the BERT family, is damaged, or holds no head or no
-  /// tokenizer.
+  /// Throws Error for a directory that is not a classifier of the BERT family, is damaged, holds no head or no
+  /// tokenizer, or whose config.json, weights and tokenizer are not of one model.
   static Session load(const std::filesystem::path& folder, const SessionOptions& options = {});
   ~Session();
   Session(Session&&) noexcept;

@@ -111,9 +111,11 @@ bool HttpResponse::is_redirect() const {
 
 struct HttpClient::State {
   CURL* curl = nullptr;
+  std::string certificates{};
 };
 
-HttpClient::HttpClient() : state_(std::make_unique<State>()) {
+HttpClient::HttpClient(const std::string& certificates)
+    : state_(std::make_unique<State>(State{.certificates = certificates})) {
   static const CURLcode global = curl_global_init(CURL_GLOBAL_DEFAULT);
   if (global == CURLE_OK) state_->curl = curl_easy_init();
   if (state_->curl == nullptr) fail("http", "libcurl cannot be initialised");
@@ -133,6 +135,7 @@ HttpResponse HttpClient::send(const HttpRequest& request) {
   curl_easy_setopt(curl, CURLOPT_NOBODY, request.method == "HEAD" ? 1L : 0L);
   curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+  if (!state_->certificates.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, state_->certificates.c_str());
   curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_USERAGENT, "nxm");
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);

@@ -40,7 +40,8 @@ struct HttpResponse {
 /// Keeps its connection open between requests. Exceptions of the callbacks come out of send().
 class HttpClient {
  public:
-  HttpClient();
+  /// `certificates`: PEM file of those to trust for https; "": the system's.
+  explicit HttpClient(const std::string& certificates = "");
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;

@@ -16,6 +16,7 @@ struct HubOptions {
   std::string endpoint;              ///< no trailing slash
   std::filesystem::path cache;       ///< the "hub" folder
   std::optional<std::string> token;  ///< never logged; sent to the endpoint's own hosts only
+  std::string certificates;          ///< PEM file of those to trust for https; "": the system's
   bool offline = false;              ///< no socket at all
   double etag_timeout = 10;          ///< seconds
   double download_timeout = 10;      ///< seconds without a byte
@@ -26,7 +27,7 @@ struct HubOptions {
   /// Called with a sentence for people: the hub is down and the cache is used, another process holds a lock.
   std::function<void(std::string_view)> say;
 
-  /// From HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_HUB_OFFLINE, … (core/env.h).
+  /// From HF_ENDPOINT, HF_HOME, HF_HUB_CACHE, HF_TOKEN, HF_HUB_OFFLINE, SSL_CERT_FILE, … (core/env.h).
   static HubOptions from_environment();
 };
 

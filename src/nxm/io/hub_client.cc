@@ -123,7 +123,8 @@ HttpResponse HubClient::follow(HttpRequest request, bool until_off_hub, std::str
     const std::string target = resolve_url(request.url, response.header("location"));
     const UrlParts parts = split_url(target);
     if (parts.scheme == "http" && split_url(request.url).scheme == "https") {
-      fail("hub", "{} redirects from https to http; refused", printable_url(request.url));
+      fail("hub", "{} redirects to {}: expected https, which nobody on the way can read or change. {}",
+           printable_url(request.url), printable_url(target), "Check HF_ENDPOINT and proxy");
     }
     if (until_off_hub && !is_hub(parts.host)) return response;
     request.url = target;

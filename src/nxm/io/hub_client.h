@@ -30,7 +30,8 @@ struct RemoteFile {
 
 class HubClient {
  public:
-  HubClient(std::string repo, const HubOptions& options) : repo_(std::move(repo)), options_(options) {}
+  HubClient(std::string repo, const HubOptions& options)
+      : repo_(std::move(repo)), options_(options), http_(options.certificates) {}
 
   /// nullopt if the revision has no such file; then `absent_commit` holds its commit if the hub tells it.
   std::optional<RemoteFile> head(std::string_view file, std::string_view revision,

@@ -91,6 +91,7 @@ HubOptions HubOptions::from_environment() {
   options.endpoint = chosen_endpoint();
   options.cache = hub_cache();
   options.token = find_token();
+  options.certificates = path_of("SSL_CERT_FILE").value_or("").string();
   // The first that is set decides, whatever the second says.
   options.offline = env::flag(env::get("HF_HUB_OFFLINE") ? "HF_HUB_OFFLINE" : "TRANSFORMERS_OFFLINE");
   options.etag_timeout = seconds_of("HF_HUB_ETAG_TIMEOUT", options.etag_timeout);

@@ -63,7 +63,7 @@ ModelConfig read_config(const fs::path& folder) {
   return ModelConfig::parse(read_file(*path), path->string());
 }
 
-std::string shard_name(const JsonFields& index, const std::string& tensor, const Json& value) {
+const std::string& shard_name(const JsonFields& index, const std::string& tensor, const Json& value) {
   const auto* name = value.get_ptr<const std::string*>();
   const bool plain =
       name && name->ends_with(".safetensors") && name->find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
@@ -80,34 +80,41 @@ std::vector<SafetensorsFile> open_shards(const fs::path& folder, const fs::path&
   const Json json = parse_json(read_file(index_path), index_path.string());
   const JsonFields index(json, index_path.string());
   const JsonFields weight_map = index.object("weight_map");
-  std::map<std::string, size_t, std::less<>> numbers;
-  for (const auto& [tensor, shard] : weight_map.raw().items()) numbers.emplace(shard_name(index, tensor, shard), 0);
-  if (numbers.empty()) index.reject("weight_map", "expected tensors, got none. Fetch the model again");
+  const auto& shard_of = weight_map.raw().get_ref<const Json::object_t&>();
+  const auto reject = [&](const std::string& problem) {
+    index.reject("weight_map", fmt::format("{}. Fetch the model again", problem));
+  };
+  std::map<std::string, std::string> first_of;  // shard -> a tensor that should be in it
+  for (const auto& [tensor, shard] : shard_of) first_of.try_emplace(shard_name(index, tensor, shard), tensor);
+  if (first_of.empty()) reject("expected tensors, got none");
   std::vector<SafetensorsFile> files;
-  for (auto& [name, number] : numbers) {
-    const std::optional<fs::path> path = find_file(folder, name);
-    if (!path)
-      index.reject("weight_map",
-                   fmt::format("the file {} is not in this folder. Fetch the model again", shown_name(name)));
-    number = files.size();
-    files.emplace_back(*path);
-  }
-  for (const auto& [tensor, shard] : weight_map.raw().items()) {
-    const auto& name = shard.get_ref<const std::string&>();
-    if (!files[numbers.at(name)].tensors().contains(tensor)) {
-      index.reject("weight_map",
-                   fmt::format("tensor {} is not in {}. Fetch the model again", shown_name(tensor), shown_name(name)));
+  std::map<std::string_view, std::string_view> found;  // tensor -> the shard that holds it
+  for (const auto& [shard, tensor] : first_of) {
+    const std::optional<fs::path> path = find_file(folder, shard);
+    if (!path) {
+      reject(fmt::format("expected the file {} with tensor {} in this folder, found none", shown_name(shard),
+                         shown_name(tensor)));
+    }
+    for (const auto& entry : files.emplace_back(*path).tensors()) {
+      const auto [other, fresh] = found.try_emplace(entry.first, shard);
+      if (!fresh) {
+        reject(fmt::format("expected tensor {} in one file, found it in {} and {}", shown_name(entry.first),
+                           shown_name(other->second), shown_name(shard)));
+      }
     }
   }
-  for (const auto& [name, number] : numbers) {
-    for (const auto& entry : files[number].tensors()) {
-      const auto found = weight_map.raw().find(entry.first);
-      if (found == weight_map.raw().end() || *found != Json(name)) {
-        index.reject("weight_map",
-                     fmt::format("expected tensor {} in {}, as that file holds it, got {}. Fetch the model again",
-                                 shown_name(entry.first), shown_name(name),
-                                 found == weight_map.raw().end() ? "nothing" : shown(*found)));
-      }
+  for (const auto& [tensor, shard] : shard_of) {
+    const auto there = found.find(tensor);
+    const auto& wanted = shard.get_ref<const std::string&>();
+    if (there == found.end() || there->second != wanted) {
+      reject(fmt::format("expected tensor {} in {}, found it in {}", shown_name(tensor), shown_name(wanted),
+                         there == found.end() ? "no file" : shown_name(there->second)));
+    }
+  }
+  for (const auto& [tensor, shard] : found) {
+    if (!shard_of.contains(std::string(tensor))) {
+      reject(fmt::format("expected the file of every tensor, got none for {}, which {} holds", shown_name(tensor),
+                         shown_name(shard)));
     }
   }
   return files;
@@ -279,9 +286,14 @@ void write_model_files(const fs::path& folder, const ModelConfig& config, std::v
   write_file(folder / kConfig, config.to_json());
 }
 
-void remove_model_files(const fs::path& folder) {
-  for (const char* name : {kConfig, kWeights, kIndex}) fs::remove(folder / name);
-  for (const char* name : kTokenizerFiles) fs::remove(folder / name);
+void replace_model_files(const fs::path& from, const fs::path& to) {
+  // Without config.json the folder is no model, so it goes first and comes last.
+  for (const char* name : {kConfig, kWeights, kIndex}) fs::remove(to / name);
+  for (const char* name : kTokenizerFiles) fs::remove(to / name);
+  for (const char* name : kTokenizerFiles) {
+    if (fs::exists(from / name)) rename_durably(from / name, to / name);
+  }
+  for (const char* name : {kWeights, kConfig}) rename_durably(from / name, to / name);
 }
 
 }  // namespace nxm

@@ -79,8 +79,8 @@ void write_model_dir(const std::filesystem::path& folder, const ModelConfig& con
 void write_model_files(const std::filesystem::path& folder, const ModelConfig& config,
                        std::vector<TensorToWrite> tensors, const std::filesystem::path& tokenizer_from);
 
-/// Removes the files that write_model_files() writes and the index of shards, config.json first: from then on the
-/// folder is no model.
-void remove_model_files(const std::filesystem::path& folder);
+/// Moves what write_model_files() wrote from one folder to another of the same file system, in place of a model that is
+/// there. At no moment does `to` hold a config.json with another model's files.
+void replace_model_files(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace nxm

@@ -2,6 +2,7 @@
 #include "nxm/io/pack_model.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
@@ -109,6 +110,24 @@ PackedLayer pack_layer(const ModelDir& dir, const PackedInfo& info, const std::s
   return {name, weight.rows, weight.cols, dir.info(name).bytes(), bytes, largest_error(weight, packed)};
 }
 
+/// Writes the model into `to`. One that is there stays whole until the new one is on disk.
+void write_model(const fs::path& to, const ModelConfig& config, const Tensors& tensors,
+                 const fs::path& tokenizer_from) {
+  struct Beside {
+    explicit Beside(const fs::path& folder) : path(folder / fmt::format("new.{}.tmp", ::getpid())) {}
+    Beside(const Beside&) = delete;
+    Beside& operator=(const Beside&) = delete;
+    ~Beside() {
+      std::error_code ignored;
+      fs::remove_all(path, ignored);
+    }
+    fs::path path;
+  };
+  const Beside beside(to);
+  write_model_files(beside.path, config, tensors.list(), tokenizer_from);
+  replace_model_files(beside.path, to);
+}
+
 }  // namespace
 
 std::vector<PackedLayer> pack_model_dir(const ModelDir& dir, const Pattern& pattern, DType dtype, const fs::path& to,
@@ -128,8 +147,7 @@ std::vector<PackedLayer> pack_model_dir(const ModelDir& dir, const Pattern& patt
   }
   ModelConfig config = dir.config();
   config.extra["nxm"] = info.to_json();
-  if (force) remove_model_files(to);
-  write_model_files(to, config, tensors.list(), dir.folder());
+  write_model(to, config, tensors, dir.folder());
   return layers;
 }
 
@@ -151,8 +169,7 @@ std::vector<PackedLayer> unpack_model_dir(const ModelDir& dir, const fs::path& t
   }
   ModelConfig config = dir.config();
   config.extra["nxm"] = {{"pattern", dir.packed()->pattern.str()}};
-  if (force) remove_model_files(to);
-  write_model_files(to, config, tensors.list(), dir.folder());
+  write_model(to, config, tensors, dir.folder());
   return layers;
 }
 

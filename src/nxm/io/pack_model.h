@@ -25,8 +25,8 @@ struct PackedLayer {
 
 /// Writes a copy of `dir` to `to` in which all weights of sparsified_names() are packed. Of the other tensors the
 /// embedding tables become BF16 if `dtype` is narrower than F32, the rest is F32. With `force` the model files in `to`
-/// are replaced. Throws Error if a layer is not in the pattern or cannot be stored in `dtype`, before anything is
-/// written; if `to` is a file, not empty (without `force`), `dir` itself or in it.
+/// are replaced, once the new ones are on disk. Throws Error if a layer is not in the pattern or cannot be stored in
+/// `dtype`, before anything is written; if `to` is a file, not empty (without `force`), `dir` itself or in it.
 std::vector<PackedLayer> pack_model_dir(const ModelDir& dir, const Pattern& pattern, DType dtype,
                                         const std::filesystem::path& to, bool force);
 

@@ -2,7 +2,6 @@
 #include "nxm/io/safetensors.h"
 
 #include <algorithm>
-#include <array>
 #include <bit>
 #include <string>
 #include <utility>
@@ -97,8 +96,7 @@ void SafetensorsFile::read_f32(std::string_view name, std::span<float> out) cons
   const TensorInfo& tensor = info(name);
   const size_t width = size_of(tensor.dtype);
   require(std::cmp_equal(out.size(), tensor.elements()), "SafetensorsFile::read_f32: out is not of the tensor's size");
-  constexpr std::array kFloats = {DType::kF16, DType::kBF16, DType::kF32, DType::kF64};
-  if (std::find(kFloats.begin(), kFloats.end(), tensor.dtype) == kFloats.end()) {
+  if (!is_float(tensor.dtype)) {
     fail(path().string(), "tensor {}: expected F16, BF16, F32 or F64, found {}. This is not a weight", shown_name(name),
          name_of(tensor.dtype));
   }

@@ -200,16 +200,24 @@ uint64_t bytes_needed(std::string_view name, const TensorInfo& tensor, std::stri
   return bytes;
 }
 
-void check_size(std::string_view name, const TensorInfo& tensor, uint64_t data_bytes, std::string_view where) {
-  if (tensor.begin > tensor.end || tensor.end > data_bytes) {
-    fail(where, "tensor {}: data_offsets [{}, {}] are not ascending inside the {} bytes of data. {}", shown_name(name),
-         tensor.begin, tensor.end, data_bytes, kFetchAgain);
+void check_size(std::string_view name, const TensorInfo& tensor, std::string_view where) {
+  if (tensor.begin > tensor.end) {
+    fail(where, "tensor {}: expected ascending data_offsets, got [{}, {}]. {}", shown_name(name), tensor.begin,
+         tensor.end, kFetchAgain);
   }
   const uint64_t needed = bytes_needed(name, tensor, where);
   if (needed != tensor.bytes()) {
     fail(where, "tensor {}: claims {} bytes by its data_offsets, but {} {} needs {}. {}", shown_name(name),
          tensor.bytes(), name_of(tensor.dtype), short_shape(tensor.shape), needed, kFetchAgain);
   }
+}
+
+// A download that was cut short has its whole header and a part of its data.
+void check_whole(const SafetensorsHeader& header, uint64_t data_bytes, std::string_view where) {
+  const auto last = std::ranges::max_element(header.tensors, {}, [](const auto& entry) { return entry.second.end; });
+  if (last == header.tensors.end() || last->second.end <= data_bytes) return;
+  fail(where, "expected {} bytes of data by the header, where tensor {} ends, but the file holds {}. {}",
+       last->second.end, shown_name(last->first), data_bytes, "It is truncated; fetch it again");
 }
 
 // Every byte of data belongs to exactly one tensor.
@@ -254,7 +262,8 @@ SafetensorsHeader SafetensorsHeader::parse(std::string_view header, uint64_t dat
   SafetensorsHeader result;
   HeaderReader reader(result, where);
   Json::sax_parse(header, &reader);
-  for (const auto& [name, tensor] : result.tensors) check_size(name, tensor, data_bytes, where);
+  for (const auto& [name, tensor] : result.tensors) check_size(name, tensor, where);
+  check_whole(result, data_bytes, where);
   check_cover(result, data_bytes, where);
   return result;
 }

@@ -27,9 +27,23 @@ bool is_inside(const fs::path& inner, const fs::path& outer) {
   return std::mismatch(b.begin(), b.end(), a.begin(), a.end()).first == b.end();
 }
 
-bool is_empty_but_lock(const fs::path& folder) {
+// A recipe.toml alone is no run: people keep their own recipes beside a model. A run locks its folder before it writes
+// anything, and the lock's file stays.
+bool holds_run(const fs::path& folder) {
+  return fs::is_regular_file(fs::symlink_status(folder / kRecipe)) &&
+         fs::is_regular_file(fs::symlink_status(folder / kLock));
+}
+
+// "run.jsonl.<process>.<number>.tmp" (io/atomic_file.h), left by a write that was cut short.
+bool is_unfinished(const fs::path& file) {
+  if (file.extension() != ".tmp") return false;
+  const fs::path written = file.stem().stem().stem();
+  return std::ranges::any_of(kWritten, [&](const char* name) { return written == name; });
+}
+
+bool is_free(const fs::path& folder) {
   return std::all_of(fs::directory_iterator(folder), fs::directory_iterator(),
-                     [](const auto& entry) { return entry.path().filename() == kLock; });
+                     [](const auto& entry) { return entry.path().filename() == kLock || is_unfinished(entry.path()); });
 }
 
 }  // namespace
@@ -45,22 +59,24 @@ RunFolder::RunFolder(fs::path folder, const Recipe& recipe, bool resume, bool fo
       fail(where, "holds the model to begin with, {}, which --force would remove; choose another --out", recipe.model);
     }
   }
-  if (fs::is_directory(path_) && !fs::exists(path_ / kRecipe) && !is_empty_but_lock(path_)) {
-    fail(where, "holds files that are not a run's; choose an empty or new folder for --out");
+  const bool resumed = resume && fs::exists(path_ / kRecipe);  // also of a copy without its lock
+  if (fs::is_directory(path_) && !resumed && !holds_run(path_) && !is_free(path_)) {
+    fail(where, "holds files that are not a run's (which has {} and {}); choose an empty or new folder for --out",
+         kRecipe, kLock);
   }
   std::error_code error;
   fs::create_directories(path_, error);
   if (error) fail(where, "cannot be created: {}", error.message());
 
-  lock_ = open((path_ / kLock).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  lock_ = open((path_ / kLock).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644);
   if (lock_ < 0) fail(where, "cannot be written to: {}", std::strerror(errno));
   if (flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     close(lock_);
     fail(where, "another nxm is at work in this folder; wait for it, or choose another --out");
   }
   try {
-    for (const auto& entry : fs::directory_iterator(path_)) {  // of writes that were cut short
-      if (entry.path().extension() == ".tmp") fs::remove(entry.path());
+    for (const auto& entry : fs::directory_iterator(path_)) {
+      if (is_unfinished(entry.path())) fs::remove(entry.path());
     }
     if (fs::exists(path_ / kRecipe)) {
       if (resume) {
@@ -77,7 +93,10 @@ RunFolder::RunFolder(fs::path folder, const Recipe& recipe, bool resume, bool fo
       }
       if (!force)
         fail(where, "holds a run already. Go on with it by --resume, replace it by --force, or choose another --out");
-      for (const char* name : kWritten) fs::remove_all(path_ / name);
+      for (const std::string_view name : kWritten) {
+        if (name != kRecipe)
+          fs::remove_all(path_ / name);  // with its recipe, what is left stays a run's if killed here
+      }
     }
     write_file(path_ / kRecipe, recipe.to_toml());
   } catch (...) {

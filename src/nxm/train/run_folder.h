@@ -12,8 +12,9 @@ class RunFolder {
  public:
   /// Creates or claims `folder` for `recipe` and writes recipe.toml into it. An existing run is an Error unless
   /// `resume` (its recipe must be the same: UsageError that lists the differences) or `force` (what the run wrote is
-  /// removed). A folder that holds other people's files, or lies inside the model's folder, is always refused, and
-  /// so is `force` where it would remove the model to begin with. Locks the folder for this process.
+  /// removed, and nothing else). A folder that holds other people's files, a recipe.toml of their own among them, or
+  /// lies inside the model's folder, is always refused and left as it is, and so is `force` where it would remove the
+  /// model to begin with. Locks the folder for this process.
   RunFolder(std::filesystem::path folder, const Recipe& recipe, bool resume, bool force);
   ~RunFolder();
   RunFolder(const RunFolder&) = delete;
