@@ -38,8 +38,9 @@ std::filesystem::path write_submission(const Task& task, std::string_view split,
   for (size_t i = 0; i < predictions.size(); ++i) {
     text += fmt::format("{}\t{}\n", i, prediction_text(task, predictions[i]));
   }
-  std::error_code reported_by_write_file;
-  std::filesystem::create_directories(folder, reported_by_write_file);
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) fail_errno(folder, "make the folder", error.value());
   write_file(path, text);
   return path;
 }
