@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,6 +21,7 @@
 #include "nxm/cli/random_model.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
+#include "nxm/core/memory.h"
 #include "nxm/core/rng.h"
 #include "nxm/infer/session.h"
 #include "nxm/io/json_fields.h"
@@ -150,7 +152,7 @@ OrderedJson to_json(const Session& session, const BenchFlags& flags, const Times
           {"p99_ms", percentile(times.total, 0.99)},
           {"tokens_per_second", 1e3 * static_cast<double>(flags.batch * flags.tokens) / median},
           {"weight_bytes", session.weight_bytes()},
-          {"resident_bytes", resident_bytes()},
+          {"resident_bytes", resident_memory(getpid())},
           {"cpu", read_processor("/proc/cpuinfo").model},
           {"target", name_of(session.target())},
           {"layers", std::move(layers)}};

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -8,35 +6,23 @@
 #include <vector>
 
 #include "nxm/cli/finetune.h"
+#include "nxm/cli/stop_signal.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
 #include "nxm/report/table.h"
 #include "nxm/train/finetune.h"
 
 namespace nxm::cli {
-namespace {
-
-std::atomic<int> stop_signal{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler may store to it");
-
-// The first signal asks for an orderly end, the second takes effect at once.
-void on_signal(int signal) {
-  stop_signal.store(signal);
-  std::signal(signal, SIG_DFL);
-}
-
-}  // namespace
 
 FinetuneResult run_recipe(const Recipe& recipe, const std::filesystem::path& out, FinetuneOptions options) {
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-  options.go_on = [](int64_t, int64_t) { return stop_signal.load() == 0; };
+  catch_stop_signals();
+  options.go_on = [](int64_t, int64_t) { return stop_signal() == 0; };
   options.progress = Progress::detect();
   options.say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
   FinetuneResult result = finetune(recipe, out, options);
   if (result.interrupted) {
     fmt::print(stderr, "stopped; everything is saved. Go on with the same command and --resume\n");
-    exit_code = 128 + stop_signal.load();
+    exit_code = 128 + stop_signal();
   }
   return result;
 }

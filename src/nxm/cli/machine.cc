@@ -2,7 +2,6 @@
 #include "nxm/cli/machine.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -50,12 +49,6 @@ ThreadBudget thread_budget() {
   const auto quota = cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup");
   if (quota && *quota < processors) return {threads, fmt::format("a CPU quota of {:.3g} processors", *quota)};
   return {threads, fmt::format("{} processors in the affinity mask", processors)};
-}
-
-size_t resident_bytes() {
-  std::ifstream file("/proc/self/statm");
-  size_t all = 0, resident = 0;  // pages
-  return file >> all >> resident ? resident * static_cast<size_t>(::sysconf(_SC_PAGESIZE)) : 0;
 }
 
 }  // namespace nxm::cli

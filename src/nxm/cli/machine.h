@@ -2,7 +2,6 @@
 #pragma once
 // The processor this program runs on and how much of it the program may use, in words.
 
-#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -22,8 +21,5 @@ struct ThreadBudget {
 };
 
 ThreadBudget thread_budget();
-
-/// Memory of this process that is in RAM; 0 where the system does not say.
-size_t resident_bytes();
 
 }  // namespace nxm::cli

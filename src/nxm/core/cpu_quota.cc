@@ -6,8 +6,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
-#include <string>
 #include <vector>
+
+#include "nxm/core/control_groups.h"
 
 namespace nxm {
 namespace {
@@ -32,8 +33,6 @@ std::optional<double> quota_v1(const fs::path& folder) {
   return quota / period;
 }
 
-bool has_cpu(const std::string& controllers) { return (',' + controllers + ',').find(",cpu,") != std::string::npos; }
-
 }  // namespace
 
 int affinity_count() {
@@ -52,27 +51,8 @@ std::optional<double> cgroup_quota(const fs::path& membership, const fs::path& r
   const auto limit = [&](std::optional<double> quota) {
     if (quota) smallest = std::min(*quota, smallest.value_or(*quota));
   };
-  std::ifstream file(membership);
-  for (std::string line; std::getline(file, line);) {  // hierarchy:controllers:/path
-    const size_t first = line.find(':');
-    const size_t second = line.find(':', first + 1);
-    if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const bool v2 = controllers.empty();
-    if (!v2 && !has_cpu(controllers)) continue;
-    fs::path group = fs::path(line.substr(second + 1)).relative_path().lexically_normal();
-    if (!group.empty() && *group.begin() == "..") group.clear();  // outside what this namespace shows
-    // In a container the path may be the host's; then only the top folder exists, and it is the container's own.
-    for (;; group = group.parent_path()) {
-      if (v2) {
-        limit(quota_v2(root / group));
-      } else {
-        limit(quota_v1(root / controllers / group));
-        limit(quota_v1(root / "cpu" / group));
-      }
-      if (group.empty()) break;
-    }
-  }
+  visit_control_groups(membership, root, "cpu",
+                       [&](const fs::path& group, bool v2) { limit(v2 ? quota_v2(group) : quota_v1(group)); });
   return smallest;
 }
 

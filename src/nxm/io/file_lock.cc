@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "nxm/io/input_file.h"
 
@@ -30,17 +31,18 @@ FileLock::FileLock(const std::filesystem::path& path, const std::function<void()
   for (bool told = false;;) {
     fd_ = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, kMode);
     if (fd_ < 0) fail_errno(path, "open", errno);
+    bool held = false;
     if (::flock(fd_, LOCK_EX | LOCK_NB) == 0) {
       if (has_name(fd_)) return;
     } else if (errno != EWOULDBLOCK && errno != EINTR) {
       const int error = errno;
       ::close(fd_);
       fail_errno(path, "lock", error);
-    } else if (!told) {
-      told = true;
-      if (waiting) waiting();
+    } else {
+      held = true;
     }
     ::close(fd_);
+    if (held && !std::exchange(told, true) && waiting) waiting();
     std::this_thread::sleep_for(kPollInterval);
   }
 }
