@@ -23,6 +23,7 @@ namespace {
 constexpr void (*kVerbs[])(CLI::App&) = {
     add_fetch,     //
     add_finetune,  //
+    add_sweep,     //
     add_eval,      //
     add_predict,   //
     add_bench,     //

@@ -10,6 +10,7 @@ namespace nxm::cli {
 
 void add_fetch(CLI::App& app);
 void add_finetune(CLI::App& app);
+void add_sweep(CLI::App& app);
 void add_eval(CLI::App& app);
 void add_predict(CLI::App& app);
 void add_bench(CLI::App& app);
