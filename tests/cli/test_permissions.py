@@ -218,7 +218,7 @@ def test_runs_in_a_read_only_folder_stay(nxm, work):
     assert nxm("finetune", "recipe.toml", "--out", run).returncode == 0
     before = snapshot(run)
     run.chmod(0o555)
-    for flags in (["--force"], ["--force", "--set", "stage.1.lr=2e-3"]):
+    for flags in (["--force"], ["--force", "--set", "stage.0.lr=2e-3"]):
         refused(nxm("finetune", "recipe.toml", "--out", run, *flags), "run")
         assert snapshot(run) == before
     assert nxm("finetune", "recipe.toml", "--out", run, "--resume").returncode == 0  # finished: nothing to be written
