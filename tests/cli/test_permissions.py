@@ -53,7 +53,7 @@ def bound(tmp_path_factory):
 def nxm(bound, tmp_path):
     def run(*args, text="", **env):
         settings = {k: v for k, v in os.environ.items() if not k.startswith("HF_")} | env
-        return subprocess.run([*bound, NXM, *map(str, args)], cwd=tmp_path, input=text, capture_output=True, text=True, timeout=60,
+        return subprocess.run([*bound, NXM, *map(str, args)], cwd=tmp_path, input=text, capture_output=True, text=True, timeout=600,
                               env=settings)  # fmt: skip
 
     yield run
