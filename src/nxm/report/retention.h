@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What a run's sparse stages kept of each layer, from the weights that it left. Not whether a pattern holds (`nxm
+// inspect`).
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nxm/report/run.h"
+
+namespace nxm {
+
+struct LayerRetention {
+  std::string name;
+  int64_t rows = 0, cols = 0;
+  double non_zero = 0;              ///< share of the weights
+  std::optional<double> kept_norm;  ///< ||W o (S != 0)|| / ||W||, W the weights that the stage began with, S its result
+};
+
+struct StageRetention {
+  std::string stage;
+  int64_t encoder_layers = 0;
+  std::vector<LayerRetention> layers;
+};
+
+/// One entry for each sparse stage whose weights are in stages/NAME (the last one's also in model/). What it began with
+/// is stages/FROM, or the recipe's model where that is a folder. Weights that are damaged are a line of run.problems.
+std::vector<StageRetention> read_retention(Run& run);
+
+}  // namespace nxm
