@@ -23,7 +23,7 @@ inline void fuzz_run(std::string_view input, const std::filesystem::path& folder
     std::ofstream(folder / file, std::ios::binary) << part;
     input.remove_prefix(std::min(input.size(), part.size() + 1));
   }
-  const std::vector<Run> runs{read_run(folder)};
+  const std::vector<RunRecord> runs{read_run(folder)};
   const std::string page = report_page(runs, {});
   for (const char* markup : {"<script", "<img", "<b>"}) {
     if (page.find(markup) != page.npos) throw ContractError(std::string("the page holds ") + markup);

@@ -11,8 +11,8 @@ namespace {
 using testing::TempFolder;
 using testing::write_run;
 
-std::vector<Run> make_runs(const TempFolder& folder, const std::vector<std::pair<int, double>>& seeds_and_rhos) {
-  std::vector<Run> runs;
+std::vector<RunRecord> make_runs(const TempFolder& folder, const std::vector<std::pair<int, double>>& seeds_and_rhos) {
+  std::vector<RunRecord> runs;
   for (const auto& [seed, rho] : seeds_and_rhos) {
     const auto path = folder / std::to_string(runs.size());
     write_run(path, seed, rho);
@@ -40,13 +40,13 @@ TEST(Compare, RunsThatDifferOnlyInSeedStandTogether) {
 }
 
 TEST(Compare, RunsWithoutARecipeStandAlone) {
-  std::vector<Run> runs(3);
+  std::vector<RunRecord> runs(3);
   EXPECT_EQ(seed_groups(runs).size(), 3U);
   EXPECT_TRUE(varied_keys(runs).empty());
 }
 
 TEST(Compare, TooManyRunsAreDrawnPlain) {
-  std::vector<Run> runs(9);
+  std::vector<RunRecord> runs(9);
   EXPECT_EQ(looks_of(runs)[3].style, -1);
   EXPECT_EQ(looks_of(runs)[3].label, "one of 9 runs");
 }

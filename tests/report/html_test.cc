@@ -8,8 +8,8 @@ namespace nxm {
 namespace {
 
 TEST(Html, NumbersAreExactInTheSourceAndLineUp) {
-  const std::string text =
-      html_table({"run", "score"}, {{{"a<b"}, number_cell(0.123456789012345678, 4)}, {{"c"}, number_cell({}, 4)}});
+  const std::string text = html_table({"run", "score"}, {{{"a<b"}, number_cell(0.123456789012345678, 4)},
+                                                         {{"c"}, number_cell(std::optional<double>(), 4)}});
   EXPECT_NE(text.find("<td class=n><data value=\"0.12345678901234568\">0.1235</data></td>"), text.npos) << text;
   EXPECT_NE(text.find("<td>a&lt;b</td>"), text.npos);
   EXPECT_NE(text.find("<td class=n>–</td>"), text.npos);

@@ -34,7 +34,7 @@ TEST(Retention, ComparesWithWhatTheStageBeganWith) {
     expected[model.tensors[i].name] = std::sqrt(kept / all);
   }
   write_model_dir(folder / "a" / "model", model.config, model.tensors, "");
-  Run run = read_run(folder / "a");
+  RunRecord run = read_run(folder / "a");
   const auto stages = read_retention(run);
   EXPECT_TRUE(run.problems.empty());
   ASSERT_EQ(stages.size(), 1U);

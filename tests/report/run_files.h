@@ -29,7 +29,7 @@ inline std::string results_json(double dense, double admm) {
 
 inline std::string score_line(std::string_view stage, double epoch, std::string_view of, double score) {
   return fmt::format(
-      R"({{"kind":"score","stage":"{}","step":9,"epoch":{},"of":"{}","metrics":{{"accuracy":{3},"f1":{3}}},"score":{3}}})"
+      R"({{"kind":"score","stage":"{0}","step":9,"epoch":{1},"of":"{2}","metrics":{{"accuracy":{3},"f1":{3}}},"score":{3}}})"
       "\n",
       stage, epoch, of, score);
 }

@@ -15,15 +15,15 @@ using testing::TempFolder;
 const std::string kGood = R"({"kind":"step","stage":"s","step":10,"loss":0.5})"
                           "\n";
 
-Run read(std::string_view text) {
+RunRecord read(std::string_view text) {
   const TempFolder folder;
   write_file(folder / "run.jsonl", text);
-  Run run;
+  RunRecord run;
   read_run_log(folder / "run.jsonl", run);
   return run;
 }
 
-size_t losses(Run& run) { return run.find("s") == nullptr ? 0 : run.find("s")->curves["loss"].points().size(); }
+size_t losses(RunRecord& run) { return run.find("s") == nullptr ? 0 : run.find("s")->curves["loss"].points().size(); }
 
 TEST(RunLogReader, DamagedLinesAreNamedAndTheRestIsRead) {
   for (const char* bad : {
@@ -42,7 +42,7 @@ TEST(RunLogReader, DamagedLinesAreNamedAndTheRestIsRead) {
            R"({"kind":"score","stage":"s","step":1,"of":"final","epoch":1,"score":1})",
            R"({"kind":"step","stage":"s","step":1,"step":2,"loss":1})",
        }) {
-    Run run = read(kGood + bad + "\n" + kGood);
+    RunRecord run = read(kGood + bad + "\n" + kGood);
     EXPECT_EQ(losses(run), 2U) << bad;
     ASSERT_EQ(run.problems.size(), 1U) << bad;
     EXPECT_NE(run.problems[0].find("1 damaged lines"), std::string::npos) << run.problems[0];
@@ -54,7 +54,7 @@ TEST(RunLogReader, AnyCutLeavesTheWholeLines) {
   const std::string text = kGood + kGood + kGood;
   for (size_t size = 0; size <= text.size(); ++size) {
     SCOPED_TRACE(size);
-    Run run = read(std::string_view(text).substr(0, size));
+    RunRecord run = read(std::string_view(text).substr(0, size));
     const size_t whole = size / kGood.size(), rest = size % kGood.size();
     const bool only_the_end_is_missing = rest == kGood.size() - 1;
     EXPECT_EQ(losses(run), whole + (only_the_end_is_missing ? 1 : 0));
@@ -63,15 +63,15 @@ TEST(RunLogReader, AnyCutLeavesTheWholeLines) {
 }
 
 TEST(RunLogReader, NullIsAGap) {
-  Run run = read(R"({"kind":"step","stage":"s","step":1,"loss":null})"
-                 "\n");
+  RunRecord run = read(R"({"kind":"step","stage":"s","step":1,"loss":null})"
+                       "\n");
   ASSERT_EQ(losses(run), 1U);
   EXPECT_TRUE(std::isnan(run.find("s")->curves["loss"].points()[0].y));
   EXPECT_TRUE(run.problems.empty());
 }
 
 TEST(RunLogReader, LongLinesAndManyStagesAreBounded) {
-  Run run = read(kGood + std::string(3 * kLongestLine, 'a') + "\n" + kGood);
+  RunRecord run = read(kGood + std::string(3 * kLongestLine, 'a') + "\n" + kGood);
   EXPECT_EQ(losses(run), 2U);
   ASSERT_EQ(run.problems.size(), 1U);
   EXPECT_NE(run.problems[0].find("line 2"), std::string::npos);

@@ -11,12 +11,12 @@ using testing::expect_error;
 using testing::TempFolder;
 using testing::write_run;
 
-std::string problems(const Run& run) { return fmt::format("{}", fmt::join(run.problems, "\n")); }
+std::string problems(const RunRecord& run) { return fmt::format("{}", fmt::join(run.problems, "\n")); }
 
 TEST(RunReader, AWholeRun) {
   const TempFolder folder;
   write_run(folder / "a", 7, 0.004, 0.8125, 0.75);
-  const Run run = read_run(folder / "a");
+  const RunRecord run = read_run(folder / "a");
   EXPECT_EQ(problems(run), "");
   EXPECT_TRUE(run.finished);
   EXPECT_EQ(run.name, "a");
@@ -59,7 +59,7 @@ TEST(RunReader, WhatIsMissingOrDamagedIsNamed) {
     } else {
       write_file(folder / "a" / it.file, it.text);
     }
-    const Run run = read_run(folder / "a");
+    const RunRecord run = read_run(folder / "a");
     EXPECT_NE(problems(run).find(it.problem), std::string::npos) << it.file << ": " << problems(run);
     EXPECT_EQ(run.finished, it.finished) << it.file;
     EXPECT_EQ(run.stages.size(), 2U) << it.file;
@@ -70,7 +70,7 @@ TEST(RunReader, ResultsOfAnotherRunDoNotCount) {
   const TempFolder folder;
   write_run(folder / "a");
   write_file(folder / "a" / "all_results.json", testing::results_json(0.8, 0.99));
-  const Run run = read_run(folder / "a");
+  const RunRecord run = read_run(folder / "a");
   EXPECT_FALSE(run.finished);
   EXPECT_NE(problems(run).find("0.99"), std::string::npos);
 }
@@ -82,7 +82,7 @@ TEST(RunReader, BenchLines) {
       R"({"precision":"f32","pattern":"2:4","batch":1,"tokens":8,"threads":2,"median_ms":1.5,"p99_ms":2,)"
       R"("tokens_per_second":5000,"cpu":"x","layers":[]})";
   write_file(folder / "a" / "bench.json", line + "\n" + line);
-  const Run run = read_run(folder / "a");
+  const RunRecord run = read_run(folder / "a");
   EXPECT_EQ(problems(run), "");
   ASSERT_EQ(run.bench.size(), 2U);
   EXPECT_EQ(run.bench[1].median_ms, 1.5);

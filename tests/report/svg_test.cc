@@ -21,7 +21,7 @@ Plot plot_of(std::vector<Point> points, bool log_y = false) {
 
 TEST(Svg, ALineHasItsPointsWithinTheFrame) {
   const std::string text = svg(plot_of({{0, 1}, {50, 3}, {100, 2}}));
-  EXPECT_NE(text.find("<path class=\"line\" d=\"M52.0 220.0L220.0 10.0L388.0 115.0\">"), text.npos) << text;
+  EXPECT_NE(text.find("<path class=\"line\" d=\"M58.0 220.0L223.0 10.0L388.0 115.0\">"), text.npos) << text;
   EXPECT_EQ(count(text, "class=dot"), 3U);
   EXPECT_EQ(count(text, ">step</text>") + count(text, ">loss</text>"), 2U);
 }

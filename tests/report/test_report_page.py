@@ -162,14 +162,14 @@ def test_the_same_runs_give_the_same_bytes(sweep, tmp_path):
 
 
 def test_names_are_not_markup(tmp_path):
-    name = "</title><img src=x onerror=alert(1)> &amp; \"x\""
+    name = "<title><img src=x onerror=alert(1)> &amp; \"x\""
     write_run(tmp_path / name, dense="<b>&\"x")
     (tmp_path / name / "all_results.json").write_text("<script>alert(1)</script>")
     code, _, err = report(tmp_path, "--out", tmp_path / "r.html")
     assert code == 0 and "all_results.json" in err
     page = Page((tmp_path / "r.html").read_text())
     assert not {"img", "script", "b"} & set(page.tags)
-    assert "</title><img src=x onerror=alert(1)> &amp; \"x\" (unfinished)" in [cell[0] for cell in page.tables[0][1]]
+    assert "<title><img src=x onerror=alert(1)> &amp; \"x\" (unfinished)" in [cell[0] for cell in page.tables[0][1]]
 
 
 def damage_cut(run):
@@ -202,7 +202,7 @@ def test_damage_is_named_and_never_counted_silently(tmp_path, damage, said, coun
     assert ("run2 (unfinished)" in text) == (not counts)
     answer = json.loads(out)
     assert [run["name"] for run in answer["runs"] if run["problems"]] == ["run2"]
-    assert answer["means"][0]["runs"] == ["run1", "run2", "run3"] if counts else ["run1", "run3"]
+    assert answer["means"][0]["runs"] == (["run1", "run2", "run3"] if counts else ["run1", "run3"])
     assert f"<td class=n><data value=\"{3 if counts else 2}\">" in text
 
 

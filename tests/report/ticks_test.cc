@@ -12,7 +12,7 @@
 namespace nxm {
 namespace {
 
-std::vector<std::string> labels_of(const Axis& axis) {
+std::vector<std::string> labels_of(const PlotAxis& axis) {
   std::vector<std::string> labels;
   for (const Tick& tick : axis.ticks) labels.push_back(tick.label);
   return labels;
@@ -32,7 +32,7 @@ TEST(Ticks, NoOrOneValueHasAnAxisToo) {
   for (const bool log : {false, true}) {
     for (const std::vector<double>& values :
          {std::vector<double>{}, {nan, infinity, -infinity}, {0.0}, {5.0}, {-5.0}}) {
-      const Axis axis = make_axis(values, log);
+      const PlotAxis axis = make_axis(values, log);
       EXPECT_LT(axis.low, axis.high);
       EXPECT_GE(axis.ticks.size(), 1U);
     }
@@ -51,7 +51,7 @@ TEST(Ticks, HoldForAnyValues) {
     const double middle = rng.below(2) == 0 ? 0 : scale * std::pow(10.0, static_cast<double>(rng.below(9)));
     std::vector<double> values;
     for (uint64_t i = 0; i < 1 + rng.below(4); ++i) values.push_back(middle + scale * rng.normal());
-    const Axis axis = make_axis(values, log);
+    const PlotAxis axis = make_axis(values, log);
     SCOPED_TRACE(fmt::format("{} [{}, {}] of {}", log, axis.low, axis.high, fmt::join(values, " ")));
     ASSERT_LT(axis.low, axis.high);
     for (const double value : values) {

@@ -21,16 +21,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Runs whose weights are read: each takes a figure, and a second or more of reading.
-constexpr size_t kMostRetentions = 12;
-
 struct ReportFlags {
   std::vector<std::string> folders;
   std::string out;
   bool json = false, force = false;
 };
 
-OrderedJson to_json(const Run& run) {
+OrderedJson to_json(const RunRecord& run) {
   OrderedJson stages = OrderedJson::array();
   for (const StageRun& stage : run.stages) {
     OrderedJson metrics = OrderedJson::object();
@@ -56,7 +53,7 @@ OrderedJson to_json(const Run& run) {
           {"stages", std::move(stages)}};
 }
 
-OrderedJson means_json(const std::vector<Run>& runs) {
+OrderedJson means_json(const std::vector<RunRecord>& runs) {
   OrderedJson means = OrderedJson::array();
   for (const auto& group : seed_groups(runs)) {
     const std::vector<size_t> members = counted(runs, group);
@@ -86,28 +83,15 @@ void check_out(const ReportFlags& flags) {
 
 void report(const ReportFlags& flags) {
   check_out(flags);
-  std::vector<Run> runs = read_runs(find_runs(flags.folders));
-  Retentions retentions;
-  size_t passed_over = 0;
-  for (size_t i = 0; i < runs.size(); ++i) {
-    if (retentions.size() == kMostRetentions) {
-      ++passed_over;
-      continue;
-    }
-    std::vector<StageRetention> stages = read_retention(runs[i]);
-    if (!stages.empty()) retentions[i] = std::move(stages);
-  }
-  for (const Run& run : runs) {
+  std::vector<RunRecord> runs = read_runs(find_runs(flags.folders));
+  const Retentions retentions = read_retentions(runs);
+  for (const RunRecord& run : runs) {
     for (const std::string& problem : run.problems) fmt::print(stderr, "{}: {}\n", run.name, problem);
-  }
-  if (passed_over > 0) {
-    fmt::print(stderr, "the weights of {} runs were not looked at: {} figures of layers are enough; name fewer runs\n",
-               passed_over, kMostRetentions);
   }
   write_file(flags.out, report_page(runs, retentions));
   if (flags.json) {
     OrderedJson json{{"out", flags.out}, {"runs", OrderedJson::array()}, {"means", means_json(runs)}};
-    for (const Run& run : runs) json["runs"].push_back(to_json(run));
+    for (const RunRecord& run : runs) json["runs"].push_back(to_json(run));
     fmt::print("{}\n", json_text(json));
   } else {
     fmt::print(stderr, "{}: {} run{}\n", flags.out, runs.size(), runs.size() == 1 ? "" : "s");

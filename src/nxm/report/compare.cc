@@ -21,7 +21,7 @@ constexpr std::string_view kNoResult[] = {kSeed, "checkpoint_every", "keep_stage
 
 bool is_result_key(const std::string& key) { return std::ranges::count(kNoResult, key) == 0; }
 
-std::string value_of(const Run& run, const std::string& key) {
+std::string value_of(const RunRecord& run, const std::string& key) {
   const auto found = run.keys.find(key);
   return found == run.keys.end() ? "–" : found->second;
 }
@@ -37,7 +37,7 @@ Spread spread_of(std::span<const double> values) {
   return {mean, values.size() > 1 ? std::sqrt(squares / (n - 1)) : 0, values.size()};
 }
 
-std::string recipe_text(const Run& run, std::span<const std::string> without) {
+std::string recipe_text(const RunRecord& run, std::span<const std::string> without) {
   std::string text;
   for (const auto& [key, value] : run.keys) {
     if (is_result_key(key) && std::ranges::count(without, key) == 0) text += fmt::format("{} = {}\n", key, value);
@@ -45,7 +45,7 @@ std::string recipe_text(const Run& run, std::span<const std::string> without) {
   return text;
 }
 
-std::vector<std::vector<size_t>> seed_groups(std::span<const Run> runs) {
+std::vector<std::vector<size_t>> seed_groups(std::span<const RunRecord> runs) {
   std::vector<std::vector<size_t>> groups;
   std::map<std::string, size_t> known;
   for (size_t i = 0; i < runs.size(); ++i) {
@@ -57,7 +57,7 @@ std::vector<std::vector<size_t>> seed_groups(std::span<const Run> runs) {
   return groups;
 }
 
-std::vector<size_t> counted(std::span<const Run> runs, std::span<const size_t> group) {
+std::vector<size_t> counted(std::span<const RunRecord> runs, std::span<const size_t> group) {
   std::vector<size_t> result;
   std::set<std::string> seeds;
   for (const size_t i : group) {
@@ -66,7 +66,7 @@ std::vector<size_t> counted(std::span<const Run> runs, std::span<const size_t> g
   return result;
 }
 
-std::optional<double> number_of(const Run& run, const std::string& key) {
+std::optional<double> number_of(const RunRecord& run, const std::string& key) {
   const auto found = run.keys.find(key);
   if (found == run.keys.end()) return std::nullopt;
   const std::string& text = found->second;
@@ -76,9 +76,9 @@ std::optional<double> number_of(const Run& run, const std::string& key) {
   return value;
 }
 
-std::vector<std::string> varied_keys(std::span<const Run> runs) {
+std::vector<std::string> varied_keys(std::span<const RunRecord> runs) {
   std::map<std::string, std::set<double>> values;
-  for (const Run& run : runs) {
+  for (const RunRecord& run : runs) {
     if (!run.finished) continue;
     for (const auto& entry : run.keys) {
       if (!is_result_key(entry.first)) continue;
@@ -92,7 +92,7 @@ std::vector<std::string> varied_keys(std::span<const Run> runs) {
   return keys;
 }
 
-std::string difference_text(std::span<const Run> runs, std::span<const size_t> places, size_t place,
+std::string difference_text(std::span<const RunRecord> runs, std::span<const size_t> places, size_t place,
                             const std::string& without) {
   std::set<std::string> all;
   for (const size_t i : places) {
@@ -108,7 +108,7 @@ std::string difference_text(std::span<const Run> runs, std::span<const size_t> p
   return text;
 }
 
-std::vector<Look> looks_of(std::span<const Run> runs) {
+std::vector<Look> looks_of(std::span<const RunRecord> runs) {
   const auto groups = seed_groups(runs);
   std::vector<Look> looks(runs.size());
   for (size_t g = 0; g < groups.size(); ++g) {

@@ -26,7 +26,7 @@ std::string legend(const Plot& plot) {
   std::string items;
   std::set<std::tuple<std::string, int>> seen;
   for (const Series& series : plot.series) {
-    if (!seen.emplace(series.label, series.style).second) continue;
+    if (!has_points(series, plot) || !seen.emplace(series.label, series.style).second) continue;
     items += fmt::format("<li>{}{}</li>", svg_swatch(series.style, false), escaped(series.label));
   }
   const auto kind = [&](const std::string& text, const char* line) {

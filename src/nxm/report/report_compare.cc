@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "nxm/report/compare.h"
 #include "nxm/report/html.h"
@@ -15,27 +16,33 @@ namespace {
 
 constexpr double kWide = 20;  // largest over smallest value of a key from which on its axis is logarithmic
 
-Plot retention_plot(const Run& run, const std::vector<StageRetention>& stages) {
-  Plot plot{.title = fmt::format("What each layer keeps, {}", run.name),
-            .x_title = "encoder layer",
-            .y_title = "share kept",
-            .solid = "norm of the starting weights",
-            .dashed = "number of weights"};
+// One line a stage; a layer without the number is no point.
+Plot retention_plot(const std::vector<StageRetention>& stages, std::string title, std::string y_title,
+                    std::optional<double> (*number)(const LayerRetention&)) {
+  Plot plot{.title = std::move(title), .x_title = "encoder layer", .y_title = std::move(y_title)};
   for (size_t s = 0; s < stages.size(); ++s) {
-    const int style = stages.size() > kStyles ? kPlain : static_cast<int>(s);
-    Series norm{.label = stages[s].stage, .style = style};
-    Series count{.label = stages[s].stage, .style = style, .dashed = true};
+    Series series{.label = stages[s].stage, .style = stages.size() > kStyles ? kPlain : static_cast<int>(s)};
     const auto layers = static_cast<double>(stages[s].layers.size());
     for (size_t i = 0; i < stages[s].layers.size(); ++i) {
-      const LayerRetention& layer = stages[s].layers[i];
       const double x = 1 + static_cast<double>(i) * static_cast<double>(stages[s].encoder_layers) / layers;
-      count.points.push_back({x, layer.non_zero});
-      if (layer.kept_norm) norm.points.push_back({x, *layer.kept_norm});
+      if (const auto y = number(stages[s].layers[i])) series.points.push_back({x, *y});
     }
-    plot.series.push_back(std::move(norm));
-    plot.series.push_back(std::move(count));
+    plot.series.push_back(std::move(series));
   }
   return plot;
+}
+
+std::string retention_figures(const RunRecord& run, const std::vector<StageRetention>& stages) {
+  return html_figure(retention_plot(stages, fmt::format("Norm kept, {}", run.name), "share of the norm",
+                                    [](const LayerRetention& layer) { return layer.kept_norm; }),
+                     "How much of what each stage began with lies where it kept weights (within each encoder layer "
+                     "query, key, value, attention output, feed-forward in and out): a dip is a layer that lost "
+                     "large weights.") +
+         html_figure(
+             retention_plot(stages, fmt::format("Non-zeros, {}", run.name), "share of the weights",
+                            [](const LayerRetention& layer) { return std::optional(layer.non_zero); }),
+             "An N:M pattern gives a flat line at its density; a layer above it is denser than its pattern, one below "
+             "it has zeros to spare.");
 }
 
 std::string retention_table(const std::vector<StageRetention>& stages) {
@@ -53,7 +60,7 @@ std::string retention_table(const std::vector<StageRetention>& stages) {
 }
 
 // Runs that are alike but for `key` and the seed make one line: mean and deviation over the seeds at each value.
-Plot sweep_plot(std::span<const Run> runs, const std::string& key) {
+Plot sweep_plot(std::span<const RunRecord> runs, const std::string& key) {
   std::map<std::string, std::vector<size_t>> alike;
   std::vector<size_t> all;
   double least = 0, greatest = 0;
@@ -86,7 +93,7 @@ Plot sweep_plot(std::span<const Run> runs, const std::string& key) {
 }
 
 // The score of the stage that has the pattern; of the last where none has.
-double score_for(const Run& run, const std::string& pattern) {
+double score_for(const RunRecord& run, const std::string& pattern) {
   double score = *run.score();
   for (const StageRun& stage : run.stages) {
     if (stage.pattern == (pattern == "dense" ? "" : pattern)) score = stage.result->score;
@@ -94,7 +101,7 @@ double score_for(const Run& run, const std::string& pattern) {
   return score;
 }
 
-Plot speed_plot(const std::vector<std::pair<const Run*, const BenchLine*>>& lines) {
+Plot speed_plot(const std::vector<std::pair<const RunRecord*, const BenchLine*>>& lines) {
   Plot plot{.title = "Score and latency by pattern",
             .x_title = "median time of a batch (ms)",
             .y_title = "score (mean of metrics)"};
@@ -111,7 +118,7 @@ Plot speed_plot(const std::vector<std::pair<const Run*, const BenchLine*>>& line
   return plot;
 }
 
-std::string speed_table(const std::vector<std::pair<const Run*, const BenchLine*>>& lines) {
+std::string speed_table(const std::vector<std::pair<const RunRecord*, const BenchLine*>>& lines) {
   std::vector<std::vector<Cell>> rows;
   for (const auto& [run, line] : lines) {
     rows.push_back({{run->name},
@@ -132,36 +139,47 @@ std::string speed_table(const std::vector<std::pair<const Run*, const BenchLine*
 
 }  // namespace
 
-std::string retention_section(std::span<const Run> runs, const Retentions& retentions) {
+std::string retention_section(std::span<const RunRecord> runs, const Retentions& retentions) {
   const char* title = "What the layers keep";
-  if (retentions.empty()) {
+  if (retentions.by_run.empty()) {
     return html_section(title, html_paragraph("Left out: no run here has the weights of a sparse stage any more "
                                               "(model/, or stages/ with keep_stages = true)."));
   }
   std::string figures, tables;
-  for (const auto& [i, stages] : retentions) {
-    figures += html_figure(retention_plot(runs[i], stages),
-                           "Within each encoder layer from left to right: query, key, value, attention output, "
-                           "feed-forward in and out; where the solid line dips, pruning took large weights.");
+  for (const auto& [i, stages] : retentions.by_run) {
+    figures += retention_figures(runs[i], stages);
     tables += html_details(fmt::format("Layer by layer: {}", runs[i].name), retention_table(stages));
+  }
+  if (retentions.passed_over > 0) {
+    tables += html_paragraph(fmt::format("The weights of {} more runs were not looked at; name fewer runs to see them.",
+                                         retentions.passed_over));
   }
   return html_section(title, html_figures(figures) + tables);
 }
 
-std::string sweep_section(std::span<const Run> runs) {
+std::string sweep_section(std::span<const RunRecord> runs) {
   std::string figures;
-  for (const std::string& key : varied_keys(runs)) {
-    figures += html_figure(sweep_plot(runs, key),
+  const std::vector<std::string> keys = varied_keys(runs);
+  std::set<std::string> families;  // by all but the keys that vary
+  for (const RunRecord& run : runs) {
+    if (run.finished) families.insert(recipe_text(run, keys));
+  }
+  for (const std::string& key : keys) {
+    const Plot plot = sweep_plot(runs, key);
+    const bool compares =
+        std::ranges::any_of(plot.series, [](const Series& series) { return series.points.size() > 1; });
+    if (!compares && families.size() > 1) continue;  // runs of different kinds, which differ in much else
+    figures += html_figure(plot,
                            "Each point is the mean of the finished runs with that value, its bar one standard "
                            "deviation over seeds: a difference smaller than the bars is chance.");
   }
   return html_section("Score by setting", html_figures(figures));
 }
 
-std::string speed_section(std::span<const Run> runs) {
+std::string speed_section(std::span<const RunRecord> runs) {
   const char* title = "Accuracy and speed";
-  std::vector<std::pair<const Run*, const BenchLine*>> lines;
-  for (const Run& run : runs) {
+  std::vector<std::pair<const RunRecord*, const BenchLine*>> lines;
+  for (const RunRecord& run : runs) {
     for (const BenchLine& line : run.bench) {
       if (run.finished) lines.emplace_back(&run, &line);
     }

@@ -20,9 +20,9 @@ size_t most_points(const Plot& plot) {
   return std::max(kFewest, Curve::kMost * 8 / std::max<size_t>(8, plot.series.size()));
 }
 
-std::vector<std::string> stage_names(std::span<const Run> runs) {
+std::vector<std::string> stage_names(std::span<const RunRecord> runs) {
   std::vector<std::string> names;
-  for (const Run& run : runs) {
+  for (const RunRecord& run : runs) {
     for (const StageRun& stage : run.stages) {
       if (std::ranges::count(names, stage.name) == 0) names.push_back(stage.name);
     }
@@ -30,7 +30,7 @@ std::vector<std::string> stage_names(std::span<const Run> runs) {
   return names;
 }
 
-const StageRun* find_stage(const Run& run, const std::string& name) {
+const StageRun* find_stage(const RunRecord& run, const std::string& name) {
   const auto found = std::ranges::find(run.stages, name, &StageRun::name);
   return found == run.stages.end() ? nullptr : &*found;
 }
@@ -41,7 +41,7 @@ struct Line {
   bool dashed = false;
 };
 
-void add_lines(Plot& plot, std::span<const Run> runs, const std::string& stage, const std::vector<Line>& lines) {
+void add_lines(Plot& plot, std::span<const RunRecord> runs, const std::string& stage, const std::vector<Line>& lines) {
   const std::vector<Look> looks = looks_of(runs);
   for (size_t i = 0; i < runs.size(); ++i) {
     const StageRun* found = find_stage(runs[i], stage);
@@ -69,7 +69,7 @@ std::vector<Point> judged(const StageRun& stage) {
   return points;
 }
 
-Plot score_plot(std::span<const Run> runs, const std::string& stage) {
+Plot score_plot(std::span<const RunRecord> runs, const std::string& stage) {
   Plot plot{.title = fmt::format("Dev score, stage {}", stage),
             .x_title = "epoch",
             .y_title = "score (mean of metrics)",
@@ -98,7 +98,7 @@ bool moves(const Plot& plot) {
 
 }  // namespace
 
-std::string training_section(std::span<const Run> runs) {
+std::string training_section(std::span<const RunRecord> runs) {
   std::string figures;
   for (const std::string& stage : stage_names(runs)) {
     Plot plot{.title = fmt::format("Training loss, stage {}", stage), .x_title = "optimiser step", .y_title = "loss"};
@@ -111,7 +111,7 @@ std::string training_section(std::span<const Run> runs) {
   return html_section("Training", html_figures(figures));
 }
 
-std::string residual_section(std::span<const Run> runs) {
+std::string residual_section(std::span<const RunRecord> runs) {
   std::string figures;
   for (const std::string& stage : stage_names(runs)) {
     Plot residual{.title = fmt::format("Residuals, stage {}", stage),
@@ -145,7 +145,7 @@ std::string residual_section(std::span<const Run> runs) {
   return html_section("Convergence of ADMM and the mask", html_figures(figures));
 }
 
-std::string score_section(std::span<const Run> runs) {
+std::string score_section(std::span<const RunRecord> runs) {
   std::string figures;
   for (const std::string& stage : stage_names(runs)) {
     const Plot plot = score_plot(runs, stage);

@@ -12,10 +12,10 @@
 namespace nxm {
 namespace {
 
-std::string summary(std::span<const Run> runs) {
-  const auto finished = std::ranges::count_if(runs, &Run::finished);
+std::string summary(std::span<const RunRecord> runs) {
+  const auto finished = std::ranges::count_if(runs, &RunRecord::finished);
   std::set<std::string> tasks;
-  for (const Run& run : runs) {
+  for (const RunRecord& run : runs) {
     if (run.recipe) tasks.insert(run.recipe->task.name);
   }
   std::string text = fmt::format("{} run{}, {} finished", runs.size(), runs.size() == 1 ? "" : "s", finished);
@@ -24,9 +24,9 @@ std::string summary(std::span<const Run> runs) {
 }
 
 // All metrics that occur.
-std::vector<std::string> metrics_of(std::span<const Run> runs) {
+std::vector<std::string> metrics_of(std::span<const RunRecord> runs) {
   std::set<std::string> names;
-  for (const Run& run : runs) {
+  for (const RunRecord& run : runs) {
     for (const StageRun& stage : run.stages) {
       for (const auto& entry : stage.final_metrics) names.insert(entry.first);
       if (!stage.result) continue;
@@ -51,7 +51,7 @@ std::vector<std::string> header_of(std::vector<std::string> first, const std::ve
   return first;
 }
 
-std::vector<Cell> row_of(const Run& run, const StageRun& stage, const std::vector<std::string>& metrics) {
+std::vector<Cell> row_of(const RunRecord& run, const StageRun& stage, const std::vector<std::string>& metrics) {
   const auto score = stage.result ? std::optional(stage.result->score) : stage.final_score;
   std::vector<Cell> row{{run.finished ? run.name : run.name + " (unfinished)"},
                         {stage.name},
@@ -65,7 +65,7 @@ std::vector<Cell> row_of(const Run& run, const StageRun& stage, const std::vecto
 }
 
 // Mean and deviation of one stage of runs that differ only in their seed.
-std::vector<Cell> mean_row(std::span<const Run> runs, const std::vector<size_t>& members, size_t stage,
+std::vector<Cell> mean_row(std::span<const RunRecord> runs, const std::vector<size_t>& members, size_t stage,
                            const std::vector<std::string>& metrics) {
   const StageRun& first = runs[members.front()].stages[stage];
   const auto spread = [&](const auto& value, int decimals) {
@@ -84,12 +84,14 @@ std::vector<Cell> mean_row(std::span<const Run> runs, const std::vector<size_t>&
                         spread([](const StageRun& it) { return std::optional(it.result->score); }, 4)};
   for (const std::string& name : metrics)
     row.push_back(spread([&](const StageRun& it) { return metric_of(it, name); }, 4));
-  row.push_back(percent_cell(first.result->sparsity));
+  double zeros = 0;
+  for (const size_t i : members) zeros += runs[i].stages[stage].result->sparsity / static_cast<double>(members.size());
+  row.push_back(percent_cell(zeros));
   row.push_back(spread([](const StageRun& it) { return std::optional(it.result->seconds); }, 1));
   return row;
 }
 
-std::string seed_means(std::span<const Run> runs, const std::vector<std::string>& metrics) {
+std::string seed_means(std::span<const RunRecord> runs, const std::vector<std::string>& metrics) {
   std::vector<std::vector<Cell>> rows;
   for (const auto& group : seed_groups(runs)) {
     const std::vector<size_t> members = counted(runs, group);
@@ -106,9 +108,9 @@ std::string seed_means(std::span<const Run> runs, const std::vector<std::string>
 
 }  // namespace
 
-std::string problems_section(std::span<const Run> runs) {
+std::string problems_section(std::span<const RunRecord> runs) {
   std::vector<std::string> lines;
-  for (const Run& run : runs) {
+  for (const RunRecord& run : runs) {
     for (const std::string& problem : run.problems) lines.push_back(fmt::format("{}: {}", run.name, problem));
   }
   if (lines.empty()) return "";
@@ -117,10 +119,10 @@ std::string problems_section(std::span<const Run> runs) {
       html_paragraph("What is whole of these runs is shown; means count finished runs only.") + html_list(lines));
 }
 
-std::string results_section(std::span<const Run> runs) {
+std::string results_section(std::span<const RunRecord> runs) {
   const std::vector<std::string> metrics = metrics_of(runs);
   std::vector<std::vector<Cell>> rows;
-  for (const Run& run : runs) {
+  for (const RunRecord& run : runs) {
     for (const StageRun& stage : run.stages) rows.push_back(row_of(run, stage, metrics));
   }
   if (rows.empty()) return html_section("Results", html_paragraph("No run tells of a stage."));
@@ -131,7 +133,7 @@ std::string results_section(std::span<const Run> runs) {
                           seed_means(runs, metrics));
 }
 
-std::string report_page(std::span<const Run> runs, const Retentions& retentions) {
+std::string report_page(std::span<const RunRecord> runs, const Retentions& retentions) {
   const std::string title = runs.size() == 1 ? "nxm report: " + runs[0].name : "nxm report";
   return html_page(title, html_paragraph(summary(runs)) + problems_section(runs) + results_section(runs) +
                               training_section(runs) + residual_section(runs) + score_section(runs) +

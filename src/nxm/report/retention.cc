@@ -24,14 +24,14 @@ bool is_plain_name(const std::string& name) {
   return !name.empty() && name != "." && name != ".." && name.find('/') == name.npos;
 }
 
-std::optional<fs::path> weights_of(const Run& run, const std::string& stage) {
+std::optional<fs::path> weights_of(const RunRecord& run, const std::string& stage) {
   if (is_plain_name(stage) && is_model(run.folder / "stages" / stage)) return run.folder / "stages" / stage;
   const bool last = !run.stages.empty() && run.stages.back().name == stage;
   if (last && is_model(run.folder / "model")) return run.folder / "model";
   return std::nullopt;
 }
 
-std::optional<fs::path> start_of(const Run& run, const StageRun& stage) {
+std::optional<fs::path> start_of(const RunRecord& run, const StageRun& stage) {
   if (!stage.from.empty()) return weights_of(run, stage.from);
   if (run.recipe && is_model(run.recipe->model)) return run.recipe->model;
   return std::nullopt;
@@ -79,7 +79,7 @@ StageRetention read_stage(const fs::path& folder, const std::optional<fs::path>&
 
 }  // namespace
 
-std::vector<StageRetention> read_retention(Run& run) {
+std::vector<StageRetention> read_retention(RunRecord& run) {
   std::vector<StageRetention> stages;
   for (const StageRun& stage : run.stages) {
     if (stage.pattern.empty()) continue;
@@ -92,6 +92,19 @@ std::vector<StageRetention> read_retention(Run& run) {
     }
   }
   return stages;
+}
+
+Retentions read_retentions(std::span<RunRecord> runs) {
+  Retentions all;
+  for (size_t i = 0; i < runs.size(); ++i) {
+    if (all.by_run.size() == kMostRetentions) {
+      ++all.passed_over;
+      continue;
+    }
+    std::vector<StageRetention> stages = read_retention(runs[i]);
+    if (!stages.empty()) all.by_run[i] = std::move(stages);
+  }
+  return all;
 }
 
 }  // namespace nxm

@@ -4,11 +4,13 @@
 // inspect`).
 
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "nxm/report/run.h"
+#include "nxm/report/run_record.h"
 
 namespace nxm {
 
@@ -27,6 +29,16 @@ struct StageRetention {
 
 /// One entry for each sparse stage whose weights are in stages/NAME (the last one's also in model/). What it began with
 /// is stages/FROM, or the recipe's model where that is a folder. Weights that are damaged are a line of run.problems.
-std::vector<StageRetention> read_retention(Run& run);
+std::vector<StageRetention> read_retention(RunRecord& run);
+
+/// Runs whose weights are read: each takes two figures, and a second or more of reading.
+inline constexpr size_t kMostRetentions = 12;
+
+/// What several runs' weights tell, by index of the run; runs without weights are left out.
+struct Retentions {
+  std::map<size_t, std::vector<StageRetention>> by_run;
+  size_t passed_over = 0;  ///< runs after the first kMostRetentions that have weights
+};
+Retentions read_retentions(std::span<RunRecord> runs);
 
 }  // namespace nxm

@@ -27,7 +27,7 @@ double number_or_gap(const JsonFields& line, std::string_view key) {
   return line.has(key) ? line.number(key, -kAny, kAny) : std::nan("");
 }
 
-StageRun& stage_of(const JsonFields& line, Run& run) {
+StageRun& stage_of(const JsonFields& line, RunRecord& run) {
   const std::string name = line.string("stage");
   if (StageRun* stage = run.find(name)) return *stage;
   if (name.empty() || name.size() > kLongestName) line.reject("stage", "is no stage's name");
@@ -50,7 +50,7 @@ void read_score(const JsonFields& line, StageRun& stage) {
   stage.scores[of].add(point);
 }
 
-void read_line(std::string_view text, Run& run) {
+void read_line(std::string_view text, RunRecord& run) {
   if (text.size() > kLongestLine) fail("run.jsonl", "a line of more than {} bytes", kLongestLine);
   const Json json = parse_json(text, "run.jsonl");
   const JsonFields line(json, "run.jsonl");
@@ -91,7 +91,7 @@ bool for_each_line(const std::filesystem::path& path, const std::function<void(s
   return false;
 }
 
-void read_run_log(const std::filesystem::path& file, Run& run) {
+void read_run_log(const std::filesystem::path& file, RunRecord& run) {
   size_t damaged = 0, first = 0, last = 0, lines = 0;
   std::string why;
   const auto use = [&](size_t number, std::string_view text) {
@@ -111,6 +111,7 @@ void read_run_log(const std::filesystem::path& file, Run& run) {
     }
   } catch (const Error& error) {
     run.problems.push_back(fmt::format("run.jsonl cannot be read: {}", error.what()));
+    if (lines == 0) return;
   }
   if (lines == 0) run.problems.push_back("run.jsonl: no line was read");
   if (damaged > 0) {

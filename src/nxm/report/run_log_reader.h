@@ -7,7 +7,7 @@
 #include <functional>
 #include <string_view>
 
-#include "nxm/report/run.h"
+#include "nxm/report/run_record.h"
 
 namespace nxm {
 
@@ -19,6 +19,6 @@ inline constexpr size_t kMostStages = 256;               ///< that a log may nam
 bool for_each_line(const std::filesystem::path& file, const std::function<void(size_t, std::string_view)>& use);
 
 /// Adds the curves and scores of run.jsonl to `run`'s stages, and what is wrong with the file to its problems.
-void read_run_log(const std::filesystem::path& file, Run& run);
+void read_run_log(const std::filesystem::path& file, RunRecord& run);
 
 }  // namespace nxm

@@ -47,7 +47,11 @@ std::vector<fs::path> runs_within(const fs::path& folder) {
   return runs;
 }
 
-void read_recipe(Run& run) {
+void read_recipe(RunRecord& run) {
+  if (!has(run.folder, "recipe.toml")) {
+    run.problems.emplace_back("recipe.toml is missing: the run is in no mean and no comparison");
+    return;
+  }
   run.recipe = Recipe::load(run.folder / "recipe.toml");
   for (const RecipeLine& line : recipe_lines(*run.recipe)) {
     std::string path = line.path;
@@ -83,7 +87,7 @@ StageResult read_result(const Json& json, const std::string& where) {
   return result;
 }
 
-void read_results(Run& run) {
+void read_results(RunRecord& run) {
   if (!has(run.folder, "all_results.json")) {
     run.problems.emplace_back("all_results.json is missing: the run is not finished, or still at work");
     return;
@@ -124,7 +128,7 @@ BenchLine read_bench_line(const Json& json) {
           .tokens_per_second = fields.number("tokens_per_second", 0, kAny)};
 }
 
-void read_bench(Run& run) {
+void read_bench(RunRecord& run) {
   if (!has(run.folder, "bench.json")) return;
   for_each_line(run.folder / "bench.json", [&](size_t, std::string_view text) {
     if (run.bench.size() >= kMostBench) fail("bench.json", "more than {} lines", kMostBench);
@@ -133,7 +137,7 @@ void read_bench(Run& run) {
 }
 
 // A log that goes on after the results were written, or results of another run.
-void compare_scores(Run& run) {
+void compare_scores(RunRecord& run) {
   for (const StageRun& stage : run.stages) {
     if (!stage.result || !stage.final_score || stage.result->score == *stage.final_score) continue;
     run.finished = false;
@@ -143,16 +147,6 @@ void compare_scores(Run& run) {
 }
 
 }  // namespace
-
-StageRun* Run::find(std::string_view stage) {
-  const auto found = std::ranges::find(stages, stage, &StageRun::name);
-  return found == stages.end() ? nullptr : &*found;
-}
-
-std::optional<double> Run::score() const {
-  if (!finished) return std::nullopt;
-  return stages.back().result->score;
-}
 
 std::vector<fs::path> find_runs(std::span<const std::string> folders) {
   std::vector<fs::path> runs;
@@ -175,11 +169,11 @@ std::vector<fs::path> find_runs(std::span<const std::string> folders) {
   return runs;
 }
 
-Run read_run(const fs::path& folder) {
-  Run run;
+RunRecord read_run(const fs::path& folder) {
+  RunRecord run;
   run.folder = folder;
   run.name = fs::weakly_canonical(folder).filename().string();
-  const auto part = [&](const char* file, void (*read)(Run&)) {
+  const auto part = [&](const char* file, void (*read)(RunRecord&)) {
     try {
       read(run);
     } catch (const Error& error) {
@@ -189,21 +183,21 @@ Run read_run(const fs::path& folder) {
     }
   };
   part("recipe.toml", read_recipe);
-  part("run.jsonl", [](Run& it) { read_run_log(it.folder / "run.jsonl", it); });
+  part("run.jsonl", [](RunRecord& it) { read_run_log(it.folder / "run.jsonl", it); });
   part("all_results.json", read_results);
   part("bench.json", read_bench);
   compare_scores(run);
   return run;
 }
 
-std::vector<Run> read_runs(std::span<const fs::path> folders) {
-  std::vector<Run> runs;
+std::vector<RunRecord> read_runs(std::span<const fs::path> folders) {
+  std::vector<RunRecord> runs;
   std::map<std::string, int> names;
   for (const fs::path& folder : folders) {
     runs.push_back(read_run(folder));
     ++names[runs.back().name];
   }
-  for (Run& run : runs) {
+  for (RunRecord& run : runs) {
     if (names[run.name] > 1) run.name = run.folder.lexically_normal().string();
   }
   return runs;

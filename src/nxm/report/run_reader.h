@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "nxm/report/run.h"
+#include "nxm/report/run_record.h"
 
 namespace nxm {
 
@@ -17,9 +17,9 @@ namespace nxm {
 std::vector<std::filesystem::path> find_runs(std::span<const std::string> folders);
 
 /// Throws nothing but what the machine may lack (memory).
-Run read_run(const std::filesystem::path& folder);
+RunRecord read_run(const std::filesystem::path& folder);
 
 /// read_run of each; runs that would have the same name are called by as much of their paths as tells them apart.
-std::vector<Run> read_runs(std::span<const std::filesystem::path> folders);
+std::vector<RunRecord> read_runs(std::span<const std::filesystem::path> folders);
 
 }  // namespace nxm

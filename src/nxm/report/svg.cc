@@ -15,7 +15,7 @@ namespace {
 
 // In units of the viewBox. So small that letters of 11 units are legible where the plot fills a phone's width.
 constexpr double kWidth = 400, kHeight = 260;
-constexpr double kLeft = 52, kRight = 12, kTop = 10, kBottom = 40;
+constexpr double kLeft = 58, kRight = 12, kTop = 10, kBottom = 40;
 constexpr double kInnerWidth = kWidth - kLeft - kRight, kInnerHeight = kHeight - kTop - kBottom;
 constexpr size_t kMarkers = 6;     // on a line of many points: enough to follow it
 constexpr size_t kFewPoints = 24;  // up to here each point has a marker, and a tooltip
@@ -33,7 +33,7 @@ constexpr std::string_view kShapes[kStyles] = {
 };
 
 struct Frame {
-  Axis x, y;
+  PlotAxis x, y;
   [[nodiscard]] double px(double value) const { return kLeft + kInnerWidth * x.at(value); }
   [[nodiscard]] double py(double value) const { return kTop + kInnerHeight * (1 - y.at(value)); }
   [[nodiscard]] bool shows(const Point& point) const { return can_show(point.x, x.log) && can_show(point.y, y.log); }
@@ -74,7 +74,7 @@ void add_axes(std::string& out, const Plot& plot, const Frame& frame) {
   fmt::format_to(to, "<path class=axis d=\"M{} {}V{}H{}\"/>", kLeft, kTop, kTop + kInnerHeight, kWidth - kRight);
   fmt::format_to(to, "<text class=\"mid name\" x={} y={}>{}</text>", kLeft + kInnerWidth / 2, kHeight - 7,
                  escaped(plot.x_title));
-  fmt::format_to(to, "<text class=\"mid name\" transform=\"translate(12 {})rotate(-90)\">{}</text>",
+  fmt::format_to(to, "<text class=\"mid name\" transform=\"translate(11 {})rotate(-90)\">{}</text>",
                  kTop + kInnerHeight / 2, escaped(plot.y_title));
 }
 
@@ -125,12 +125,14 @@ void add_markers(std::string& out, const Series& series, const Frame& frame, con
 
 }  // namespace
 
-bool has_points(const Plot& plot) {
-  return std::ranges::any_of(plot.series, [&](const Series& series) {
-    return std::ranges::any_of(series.points, [&](const Point& point) {
-      return can_show(point.x, plot.log_x) && can_show(point.y, plot.log_y);
-    });
+bool has_points(const Series& series, const Plot& plot) {
+  return std::ranges::any_of(series.points, [&](const Point& point) {
+    return can_show(point.x, plot.log_x) && can_show(point.y, plot.log_y);
   });
+}
+
+bool has_points(const Plot& plot) {
+  return std::ranges::any_of(plot.series, [&](const Series& series) { return has_points(series, plot); });
 }
 
 std::string svg(const Plot& plot, size_t most) {

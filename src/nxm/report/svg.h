@@ -31,8 +31,9 @@ struct Plot {
   std::string solid{}, dashed{};  ///< what the two kinds of line mean, for the legend; empty if there is one kind
 };
 
-/// Whether there is anything to see.
+/// Whether there is anything to see of it.
 bool has_points(const Plot& plot);
+bool has_points(const Series& series, const Plot& plot);
 
 /// One <svg> that is as wide as the place it stands in. At most `most` points of each series are drawn (those with the
 /// same stride); a point's tooltip has its series and its numbers.

@@ -10,7 +10,9 @@ namespace nxm {
 namespace {
 
 constexpr double kLargest = 1e300;   // of what is shown: sums and differences of two stay finite
-constexpr double kNarrowest = 1e-9;  // of a range, as a share of its ends: below it ticks would have equal labels
+constexpr double kNarrowest = 1e-6;  // of a range, as a share of its ends: below it ticks would have equal labels
+constexpr double kLeastRatio = 2.6;  // of a log axis: 1, 2 or 5 times some power of ten lies within it
+constexpr double kLogRoom = 1.1;     // beyond the values on a log axis, so that they do not lie on its frame
 constexpr int kMostTicks = 50;       // whatever the arithmetic says
 
 // 1, 2 or 5 times a power of ten, at least `least`.
@@ -22,7 +24,7 @@ double round_step(double least) {
   return 10 * power;
 }
 
-void add_linear_ticks(Axis& axis, int ticks) {
+void add_linear_ticks(PlotAxis& axis, int ticks) {
   const double step = round_step((axis.high - axis.low) / ticks);
   const double first = std::ceil(axis.low / step - 1e-9);
   const int decimals = static_cast<int>(std::max(0.0, -std::floor(std::log10(step) + 1e-9)));
@@ -31,7 +33,7 @@ void add_linear_ticks(Axis& axis, int ticks) {
     const double value = (first + i) * step;
     if (value > axis.high + 1e-9 * step) break;
     const double shown = value == 0 ? 0.0 : value;  // never "-0"
-    axis.ticks.push_back({shown, plain ? fmt::format("{:.{}f}", shown, decimals) : fmt::format("{:.10g}", shown)});
+    axis.ticks.push_back({shown, plain ? fmt::format("{:.{}f}", shown, decimals) : fmt::format("{:.9g}", shown)});
   }
 }
 
@@ -40,7 +42,7 @@ std::string log_label(double factor, int exponent) {
   return fmt::format("{:g}", factor * std::pow(10.0, exponent));
 }
 
-void add_log_ticks(Axis& axis, int ticks) {
+void add_log_ticks(PlotAxis& axis, int ticks) {
   const int first = static_cast<int>(std::floor(std::log10(axis.low) + 1e-9));
   const int last = static_cast<int>(std::floor(std::log10(axis.high) + 1e-9));
   const int every = std::max(1, (last - first + ticks) / ticks);
@@ -59,12 +61,12 @@ bool can_show(double value, bool log) {
   return std::isfinite(value) && std::abs(value) < kLargest && (!log || value > 1 / kLargest);
 }
 
-double Axis::at(double value) const {
+double PlotAxis::at(double value) const {
   return log ? std::log(value / low) / std::log(high / low) : (value - low) / (high - low);
 }
 
-Axis make_axis(const std::vector<double>& values, bool log, int ticks) {
-  Axis axis{log ? 0.1 : 0.0, 1.0, log, {}};
+PlotAxis make_axis(const std::vector<double>& values, bool log, int ticks) {
+  PlotAxis axis{log ? 0.1 : 0.0, 1.0, log, {}};
   bool any = false;
   for (const double value : values) {
     if (!can_show(value, log)) continue;
@@ -73,7 +75,7 @@ Axis make_axis(const std::vector<double>& values, bool log, int ticks) {
     any = true;
   }
   const double size = std::max(std::abs(axis.low), std::abs(axis.high));
-  if (log && axis.high / axis.low < 1.5) {
+  if (log && axis.high / axis.low < kLeastRatio) {
     axis.low /= 2;
     axis.high *= 2;
   } else if (!log && axis.high - axis.low <= kNarrowest * size) {
@@ -86,6 +88,10 @@ Axis make_axis(const std::vector<double>& values, bool log, int ticks) {
     axis.high = std::ceil(axis.high / step - 1e-9) * step;
   }
   log ? add_log_ticks(axis, ticks) : add_linear_ticks(axis, ticks);
+  if (log) {
+    axis.low /= kLogRoom;
+    axis.high *= kLogRoom;
+  }
   return axis;
 }
 

@@ -12,7 +12,7 @@ struct Tick {
   std::string label;  ///< distinct from the other ticks'
 };
 
-struct Axis {
+struct PlotAxis {
   double low = 0, high = 1;  ///< low < high; above 0 if `log`
   bool log = false;
   std::vector<Tick> ticks;  ///< within low … high, ascending
@@ -23,7 +23,7 @@ struct Axis {
 
 /// An axis that holds the finite values among `values`, on a log scale those above 0: at round numbers (1, 2 or 5 times
 /// a power of ten), about `ticks` of them. No usable value gives 0 … 1, or 0.1 … 1; equal values get room around them.
-Axis make_axis(const std::vector<double>& values, bool log, int ticks = 5);
+PlotAxis make_axis(const std::vector<double>& values, bool log, int ticks = 5);
 
 /// Whether an axis can show it: finite, not so large that differences overflow, and above 0 on a log scale.
 bool can_show(double value, bool log);

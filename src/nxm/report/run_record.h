@@ -34,7 +34,7 @@ struct BenchLine {
   double median_ms = 0, p99_ms = 0, tokens_per_second = 0;
 };
 
-struct Run {
+struct RunRecord {
   std::string name;
   std::filesystem::path folder;
   std::optional<Recipe> recipe;
