@@ -31,6 +31,7 @@ constexpr void (*kVerbs[])(CLI::App&) = {
     add_tokenize,  //
     add_data,      //
     add_inspect,   //
+    add_report,    //
     add_pack,      //
     add_info,      //
     add_init,      //

@@ -16,6 +16,7 @@ void add_predict(CLI::App& app);
 void add_bench(CLI::App& app);
 void add_tokenize(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_report(CLI::App& app);
 void add_pack(CLI::App& app);
 void add_data(CLI::App& app);
 void add_info(CLI::App& app);

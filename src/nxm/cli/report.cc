@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// `nxm report`: one page of HTML from one or many runs.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nxm/cli/verbs.h"
+#include "nxm/core/error.h"
+#include "nxm/io/atomic_file.h"
+#include "nxm/report/compare.h"
+#include "nxm/report/json_text.h"
+#include "nxm/report/report_page.h"
+#include "nxm/report/run_reader.h"
+
+namespace nxm::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ReportFlags {
+  std::vector<std::string> folders;
+  std::string out;
+  bool json = false, force = false;
+};
+
+OrderedJson to_json(const RunRecord& run) {
+  OrderedJson stages = OrderedJson::array();
+  for (const StageRun& stage : run.stages) {
+    OrderedJson metrics = OrderedJson::object();
+    if (stage.result) {
+      for (const auto& [name, value] : stage.result->metrics) metrics[name] = value;
+    } else {
+      for (const auto& [name, value] : stage.final_metrics) metrics[name] = value;
+    }
+    OrderedJson entry{{"name", stage.name}, {"method", stage.method}, {"pattern", stage.pattern}, {"metrics", metrics},
+                      {"score", nullptr},   {"sparsity", nullptr},    {"seconds", nullptr}};
+    if (stage.final_score) entry["score"] = *stage.final_score;
+    if (stage.result) {
+      entry["score"] = stage.result->score;
+      entry["sparsity"] = stage.result->sparsity;
+      entry["seconds"] = stage.result->seconds;
+    }
+    stages.push_back(std::move(entry));
+  }
+  return {{"name", run.name},
+          {"path", run.folder.string()},
+          {"finished", run.finished},
+          {"problems", run.problems},
+          {"stages", std::move(stages)}};
+}
+
+OrderedJson means_json(const std::vector<RunRecord>& runs) {
+  OrderedJson means = OrderedJson::array();
+  for (const auto& group : seed_groups(runs)) {
+    const std::vector<size_t> members = counted(runs, group);
+    if (members.size() < 2) continue;
+    OrderedJson names = OrderedJson::array(), stages = OrderedJson::array();
+    for (const size_t i : members) names.push_back(runs[i].name);
+    for (size_t stage = 0; stage < runs[members.front()].stages.size(); ++stage) {
+      std::vector<double> scores;
+      for (const size_t i : members) scores.push_back(runs[i].stages[stage].result->score);
+      const Spread spread = spread_of(scores);
+      stages.push_back({{"name", runs[members.front()].stages[stage].name},
+                        {"score", {{"mean", spread.mean}, {"sd", spread.deviation}}}});
+    }
+    means.push_back({{"runs", std::move(names)}, {"stages", std::move(stages)}});
+  }
+  return means;
+}
+
+// Before anything is read, so that nobody waits for an answer that has no place.
+void check_out(const ReportFlags& flags) {
+  std::error_code ignored;
+  if (fs::is_directory(flags.out, ignored)) fail(flags.out, "is a folder; --out needs a file, report.html say");
+  if (!flags.force && fs::exists(flags.out, ignored)) {
+    fail(flags.out, "exists; replace it by --force, or choose another --out");
+  }
+}
+
+void report(const ReportFlags& flags) {
+  check_out(flags);
+  std::vector<RunRecord> runs = read_runs(find_runs(flags.folders));
+  const Retentions retentions = read_retentions(runs);
+  for (const RunRecord& run : runs) {
+    for (const std::string& problem : run.problems) fmt::print(stderr, "{}: {}\n", run.name, problem);
+  }
+  write_file(flags.out, report_page(runs, retentions));
+  if (flags.json) {
+    OrderedJson json{{"out", flags.out}, {"runs", OrderedJson::array()}, {"means", means_json(runs)}};
+    for (const RunRecord& run : runs) json["runs"].push_back(to_json(run));
+    fmt::print("{}\n", json_text(json));
+  } else {
+    fmt::print(stderr, "{}: {} run{}\n", flags.out, runs.size(), runs.size() == 1 ? "" : "s");
+  }
+}
+
+}  // namespace
+
+void add_report(CLI::App& app) {
+  auto flags = std::make_shared<ReportFlags>();
+  CLI::App* verb = app.add_subcommand("report", "One page of HTML from one or many runs: results, curves, comparisons");
+  verb->add_option("RUN", flags->folders, "Folder of a run, or one that holds runs (a sweep's)")->required();
+  verb->add_option("--out", flags->out, "File to write")->required();
+  verb->add_flag("--force", flags->force, "Replace the file if it exists");
+  verb->add_flag("--json", flags->json, "Print what was found as one JSON object");
+  verb->footer(
+      "The page stands alone: no script, nothing fetched. Runs that are unfinished or damaged are named in it and on "
+      "stderr.\n\nExample:\n  nxm report runs/mrpc runs/rte --out report.html\n");
+  verb->callback([flags] { report(*flags); });
+}
+
+}  // namespace nxm::cli

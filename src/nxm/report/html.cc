@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/report/html.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include "nxm/report/escape.h"
+#include "nxm/report/html_style.h"
+
+namespace nxm {
+namespace {
+
+bool is_number(const Cell& cell) { return cell.value || cell.text == "–"; }
+
+std::string cell_html(const Cell& cell, bool right) {
+  const char* place = right ? " class=n" : "";
+  if (!cell.value) return fmt::format("<td{}>{}</td>", place, escaped(cell.text));
+  return fmt::format("<td{}><data value=\"{}\">{}</data></td>", place, *cell.value, escaped(cell.text));
+}
+
+// Each series once, though it may have several lines, and what solid and dashed mean.
+std::string legend(const Plot& plot) {
+  std::string items;
+  std::set<std::tuple<std::string, int>> seen;
+  for (const Series& series : plot.series) {
+    if (!has_points(series, plot) || !seen.emplace(series.label, series.style).second) continue;
+    items += fmt::format("<li>{}{}</li>", svg_swatch(series.style, false), escaped(series.label));
+  }
+  const auto kind = [&](const std::string& text, const char* line) {
+    if (text.empty()) return;
+    items += fmt::format(
+        "<li><svg viewBox=\"0 0 26 10\" class=\"swatch cp\" aria-hidden=true><path class=\"{}\" d=\"M0 "
+        "5H26\"/></svg>{}</li>",
+        line, escaped(text));
+  };
+  kind(plot.solid, "line");
+  kind(plot.dashed, "line dash");
+  return fmt::format("<ul class=legend>{}</ul>", items);
+}
+
+}  // namespace
+
+Cell number_cell(double value, int decimals) { return {fmt::format("{:.{}f}", value, decimals), value}; }
+
+Cell number_cell(std::optional<double> value, int decimals) {
+  return value ? number_cell(*value, decimals) : Cell{"–"};
+}
+
+Cell percent_cell(double share, int decimals) { return {fmt::format("{:.{}f} %", 100 * share, decimals), share}; }
+
+Cell spread_cell(double mean, double deviation, int decimals) {
+  return {fmt::format("{:.{}f} ± {:.{}f}", mean, decimals, deviation, decimals), mean};
+}
+
+std::string html_table(const std::vector<std::string>& header, const std::vector<std::vector<Cell>>& rows) {
+  std::vector<bool> right(header.size(), !rows.empty());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < header.size(); ++i) right[i] = right[i] && is_number(row.at(i));
+  }
+  std::string out = "<div class=scroll tabindex=0><table><thead><tr>";
+  for (size_t i = 0; i < header.size(); ++i)
+    out += fmt::format("<th scope=col{}>{}</th>", right[i] ? " class=n" : "", escaped(header[i]));
+  out += "</tr></thead><tbody>\n";
+  for (const auto& row : rows) {
+    out += "<tr>";
+    for (size_t i = 0; i < header.size(); ++i) out += cell_html(row[i], right[i]);
+    out += "</tr>\n";
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+std::string html_figure(const Plot& plot, std::string_view caption, size_t most) {
+  if (!has_points(plot)) return "";
+  return fmt::format("<figure><h3>{}</h3>{}{}<figcaption>{}</figcaption></figure>\n", escaped(plot.title),
+                     svg(plot, most), legend(plot), escaped(caption));
+}
+
+std::string html_figures(std::string_view figures) {
+  return figures.empty() ? "" : fmt::format("<div class=figures>{}</div>\n", figures);
+}
+
+std::string html_section(std::string_view title, std::string_view body) {
+  return body.empty() ? "" : fmt::format("<section><h2>{}</h2>\n{}</section>\n", escaped(title), body);
+}
+
+std::string html_paragraph(std::string_view text) { return fmt::format("<p>{}</p>\n", escaped(text)); }
+
+std::string html_list(const std::vector<std::string>& lines) {
+  std::string items;
+  for (const std::string& line : lines) items += fmt::format("<li>{}</li>\n", escaped(line));
+  return lines.empty() ? "" : fmt::format("<ul>{}</ul>\n", items);
+}
+
+std::string html_details(std::string_view summary, std::string_view body) {
+  return fmt::format("<details><summary>{}</summary>\n{}</details>\n", escaped(summary), body);
+}
+
+std::string html_page(std::string_view title, std::string_view body) {
+  // The policy holds even if a name slipped through unescaped: nothing runs, nothing is fetched.
+  return fmt::format(
+      "<!doctype html>\n<html lang=en>\n<head>\n<meta charset=utf-8>\n"
+      "<meta http-equiv=Content-Security-Policy content=\"default-src 'none'; style-src 'unsafe-inline'; img-src "
+      "data:\">\n"
+      "<meta name=viewport content=\"width=device-width, initial-scale=1\">\n<meta name=color-scheme content=\"light "
+      "dark\">\n<link rel=icon "
+      "href=\"data:,\">\n<title>{0}</title>\n<style>{1}</style>\n</head>\n<body>\n<h1>{0}</h1>\n{2}</body>\n</html>\n",
+      escaped(title), kPageStyle, body);
+}
+
+}  // namespace nxm
