@@ -3,21 +3,21 @@
 
 #include <cmath>
 
+#include "io/random_model.h"
 #include "io/support.h"
-#include "io/tiny_model.h"
 #include "nxm/report/run_reader.h"
 #include "report/run_files.h"
 
 namespace nxm {
 namespace {
 
+using testing::RandomModel;
 using testing::TempFolder;
-using testing::TinyModel;
 
 TEST(Retention, ComparesWithWhatTheStageBeganWith) {
   const TempFolder folder;
   testing::write_run(folder / "a");
-  TinyModel model;
+  RandomModel model;
   write_model_dir(folder / "a" / "stages" / "dense", model.config, model.tensors, "");
   const auto names = sparsified_names(model.config);
   std::map<std::string, double> expected;
