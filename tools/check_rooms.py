@@ -38,7 +38,7 @@ def files(root):
             name = path.relative_to(root).as_posix()
             if path.is_file() and path.suffix in TEXT and not re.match(r"tests/data/|fuzz/corpus/|.*__pycache__/", name):
                 yield name
-    yield from sorted(p.name for p in root.iterdir() if p.is_file() and p.suffix in TEXT and p.name != "LICENSE")
+    yield from sorted(p.name for p in root.iterdir() if p.is_file() and p.suffix in TEXT and p.name not in ("LICENSE", ".git"))
 
 
 def links(root):
