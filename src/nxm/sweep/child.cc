@@ -66,6 +66,7 @@ Child::Child(const std::vector<std::string>& argv, const std::filesystem::path& 
   const Descriptor reading(ends[0]);
   Descriptor writing(ends[1]);
   std::vector<char*> words;
+  words.reserve(argv.size() + 1);
   for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
 

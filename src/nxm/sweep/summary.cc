@@ -48,12 +48,14 @@ void fill(SummaryRow& row, const std::vector<double>& scores, const std::vector<
   row.deviation = deviation(scores);
   if (groups.empty() || std::ranges::any_of(groups, &std::vector<double>::empty)) return;
   std::vector<double> centers;
+  centers.reserve(groups.size());
   for (const auto& group : groups) centers.push_back(mean(group));
   row.difference = Difference{mean(centers), bootstrap_interval(groups)};
 }
 
 SummaryRow summarise_cell(const Cell& cell) {
   std::vector<double> scores;
+  scores.reserve(cell.by_seed.size());
   for (const auto& [seed, one] : cell.by_seed) scores.push_back(one.score);
   SummaryRow row = row_of(cell.labels, *cell.stage);
   fill(row, scores, {differences(cell.by_seed)});
@@ -70,6 +72,7 @@ std::optional<SummaryRow> summarise_average(const Labels& labels, const std::vec
   }
   if (totals.empty()) return std::nullopt;
   std::vector<double> scores;
+  scores.reserve(totals.size());
   for (const auto& [seed, total] : totals) scores.push_back(total);
   std::vector<std::vector<double>> groups;
   for (const Cell* cell : cells) {

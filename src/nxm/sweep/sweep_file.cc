@@ -49,6 +49,7 @@ Exclusion read_exclusion(const toml::node& node, const std::vector<Axis>& axes) 
     Exclusion::Part part{find_axis(axes, key.name, where), read_labels(*key.node)};
     const std::vector<AxisValue>& values = axes[part.axis].values;
     std::vector<std::string_view> known;
+    known.reserve(values.size());
     for (const AxisValue& value : values) known.push_back(value.label);
     for (const std::string& label : part.labels) {
       if (std::ranges::count(known, label) > 0) continue;
@@ -74,6 +75,7 @@ size_t find_axis(const std::vector<Axis>& axes, std::string_view name, std::stri
   const auto found = std::ranges::find(axes, name, &Axis::name);
   if (found != axes.end()) return static_cast<size_t>(found - axes.begin());
   std::vector<std::string_view> names;
+  names.reserve(axes.size());
   for (const Axis& axis : axes) names.push_back(axis.name);
   fail_usage(where, "no axis '{}'{}; there are {}", name, did_you_mean(name, names), quoted_list(names));
 }
