@@ -26,7 +26,7 @@ test:  ## from nothing to all tests passed; tests whose data cannot be fetched s
 	-.venv/bin/python tools/demo_assets
 	ctest --test-dir build/release --output-on-failure -j $(JOBS)
 
-rooms = core io text data metrics recipe report cli kernels infer
+rooms = core io text data metrics recipe report sweep cli kernels infer
 asan tsan: %: build/%/build.ninja  ## C++ tests of every room but train, with sanitizers
 	cmake --build --preset $@ --target $(rooms:%=nxm_%_test)
 	ctest --test-dir build/$@ --output-on-failure -LE python -j $(JOBS)

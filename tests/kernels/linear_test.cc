@@ -30,11 +30,11 @@ struct Expected {
   std::vector<double> tolerance;
 };
 
-Expected expected(const Layer& layer, Precision precision, int levels, const std::vector<float>& x, int64_t rows,
+Expected expected(const Layer& layer, Precision precision, int x_bits, const std::vector<float>& x, int64_t rows,
                   const Epilogue& epilogue, ThreadPool& pool) {
   const int64_t inputs = layer.source.inputs();
   const int64_t outputs = layer.source.outputs();
-  const auto reference = make_reference(layer.source, precision, levels);
+  const auto reference = make_reference(layer.source, precision, x_bits);
   const auto sums = run(*reference, x, rows, inputs, outputs, {epilogue.bias, false}, pool);
   Expected result;
   result.y = run(*reference, x, rows, inputs, outputs, epilogue, pool);
@@ -92,7 +92,7 @@ TEST_P(EveryKernel, EqualsTheReferenceOnRaggedShapes) {
           const int64_t rows = kRows[i];
           const auto x = normal(rows * layer.source.inputs(), rng);
           const Epilogue epilogue{round % 3 != 0 ? layer.bias.data() : nullptr, round % 2 == 0};
-          const Expected want = expected(layer, kernel.precision, kernel.levels, x, rows, epilogue, pools[2]);
+          const Expected want = expected(layer, kernel.precision, kernel.x_bits, x, rows, epilogue, pools[2]);
           std::vector<float> first;
           for (ThreadPool& pool : pools) {
             const auto y = run(*linear, x, rows, layer.source.inputs(), outputs, epilogue, pool);
@@ -115,7 +115,7 @@ TEST(Reference, IsTheProduct) {
   const Layer layer("2:4", DType::kF32, 5, 24, rng);
   const auto x = normal(2 * 24, rng);
   for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kInt8}) {
-    const auto y = run(*make_reference(layer.source, precision, 255), x, 2, 24, 5, {layer.bias.data(), false}, pool);
+    const auto y = run(*make_reference(layer.source, precision, precision == Precision::kInt8 ? 8 : 32), x, 2, 24, 5, {layer.bias.data(), false}, pool);
     for (size_t r = 0; r < 2; ++r) {
       for (size_t o = 0; o < 5; ++o) {
         double sum = layer.bias[o];
@@ -159,7 +159,7 @@ TEST(LinearKernels, ReferencesComeFirstAndNamesAreUnique) {
   for (const LinearKernel& kernel : table) {
     EXPECT_EQ(std::count(names.begin(), names.end(), kernel.name), 0) << kernel.name;
     names.push_back(kernel.name);
-    EXPECT_EQ(kernel.levels != 0, kernel.precision == Precision::kInt8) << kernel.name;
+    EXPECT_EQ(kernel.x_bits <= 8, kernel.precision == Precision::kInt8) << kernel.name;
   }
   for (size_t i = 0; i < 3; ++i) EXPECT_EQ(table[i].needs, Target::kScalar);
 }

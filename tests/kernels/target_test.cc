@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <vector>
@@ -40,7 +41,12 @@ TEST(Target, TheForcedOneRuns) {
     ASSERT_EQ(chosen_target(), target);
     EXPECT_EQ(&ops_for(chosen_target()) == &kScalarOps, target == Target::kScalar);
     const LinearChoice choice = make_linear(layer.source, Precision::kF32, chosen_target());
-    EXPECT_TRUE(choice.kernel.ends_with(name)) << choice.kernel;
+    const auto table = linear_kernels();
+    const auto kernel = std::ranges::find(table, choice.kernel, &LinearKernel::name);
+    ASSERT_NE(kernel, table.end());
+    EXPECT_LE(kernel->needs, target);
+    EXPECT_EQ(kernel->needs == Target::kScalar, target == Target::kScalar) << choice.kernel;
+    EXPECT_EQ(kernel->needs >= Target::kAvx512, target >= Target::kAvx512) << choice.kernel;
   }
 }
 

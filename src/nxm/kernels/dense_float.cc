@@ -80,8 +80,8 @@ std::unique_ptr<Linear> make(const LinearSource& source) {
 template <Target kTarget>
 void add(std::vector<LinearKernel>& table, std::string_view f32, std::string_view bf16) {
   if (dense_float_code(kTarget) == nullptr) return;
-  table.push_back({f32, Precision::kF32, kTarget, false, 0, takes_any, make<kTarget, float>});
-  table.push_back({bf16, Precision::kBf16, kTarget, false, 0, takes_any, make<kTarget, uint16_t>});
+  table.push_back({f32, Precision::kF32, kTarget, false, 32, takes_any, make<kTarget, float>});
+  table.push_back({bf16, Precision::kBf16, kTarget, false, 32, takes_any, make<kTarget, uint16_t>});
 }
 
 }  // namespace

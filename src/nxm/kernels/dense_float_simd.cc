@@ -14,7 +14,7 @@
 
 #include "nxm/kernels/tile-inl.h"
 
-#if NXM_SIMD
+#if NXM_SIMD && HWY_TARGET != HWY_AVX3  // which has avx512_simd.cc
 HWY_BEFORE_NAMESPACE();
 namespace nxm::HWY_NAMESPACE {
 namespace {
@@ -52,7 +52,7 @@ const DenseFloatCode kDenseFloat = {kPanel, block<float>, block<uint16_t>};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif  // NXM_SIMD
+#endif
 
 #if HWY_ONCE
 namespace nxm {

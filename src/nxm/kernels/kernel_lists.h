@@ -15,5 +15,6 @@ inline bool takes_any(const LinearSource& /*source*/) { return true; }
 void add_dense_float_kernels(std::vector<LinearKernel>& table);
 void add_sparse_float_kernels(std::vector<LinearKernel>& table);
 void add_int8_kernels(std::vector<LinearKernel>& table);
+void add_avx512_kernels(std::vector<LinearKernel>& table);
 
 }  // namespace nxm

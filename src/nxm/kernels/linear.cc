@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/kernels/linear.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,25 +12,31 @@
 namespace nxm {
 namespace {
 
-template <Precision kPrecision>
+template <Precision kPrecision, int kXBits>
 std::unique_ptr<Linear> reference(const LinearSource& source) {
-  return make_reference(source, kPrecision, kInt8Levels);
+  return make_reference(source, kPrecision, kXBits);
 }
 
 std::vector<LinearKernel> all_kernels() {
   std::vector<LinearKernel> table = {
-      {"f32_scalar", Precision::kF32, Target::kScalar, true, 0, takes_any, reference<Precision::kF32>},
-      {"bf16_scalar", Precision::kBf16, Target::kScalar, true, 0, takes_any, reference<Precision::kBf16>},
-      {"int8_scalar", Precision::kInt8, Target::kScalar, true, kInt8Levels, takes_any, reference<Precision::kInt8>},
+      {"f32_scalar", Precision::kF32, Target::kScalar, true, 32, takes_any, reference<Precision::kF32, 32>},
+      {"bf16_scalar", Precision::kBf16, Target::kScalar, true, 32, takes_any, reference<Precision::kBf16, 32>},
+      {"int8_scalar", Precision::kInt8, Target::kScalar, true, 8, takes_any, reference<Precision::kInt8, 8>},
   };
   add_dense_float_kernels(table);
   add_sparse_float_kernels(table);
   add_int8_kernels(table);
+  add_avx512_kernels(table);
   return table;
 }
 
+/// The largest cost of a sparse kernel that is chosen.
+constexpr double kWorthwhile = 0.95;
+
 /// May code for `needs` run on `target`?
-bool runs_on(Target needs, Target target) { return needs == Target::kScalar || needs == target; }
+bool runs_on(Target needs, Target target) {
+  return needs == Target::kScalar || needs == target || (needs >= Target::kAvx2 && needs < target);
+}
 
 const LinearKernel* best(const LinearSource& source, Precision precision, Target target, bool sparse) {
   const auto table = linear_kernels();
@@ -37,15 +45,6 @@ const LinearKernel* best(const LinearSource& source, Precision precision, Target
            kernel.takes(source);
   });
   return found == table.rend() ? nullptr : &*found;
-}
-
-/// Does a sparse kernel beat nxm's dense one? f32 and bf16: in every pattern that there is a kernel for. int8: a step
-/// takes four kept weights of a window of 16 inputs, and costs more than a dense one.
-bool pays(const Pattern& pattern, Precision precision) {
-  if (precision != Precision::kInt8) return true;
-  const int groups = 16 / pattern.of;
-  const int steps = (groups * pattern.keep + 3) / 4;
-  return 7 * steps <= groups * pattern.of;  // at most two steps for 14 to 16 inputs, where dense takes four
 }
 
 }  // namespace
@@ -79,8 +78,9 @@ LinearChoice make_linear(const LinearSource& source, Precision precision, Target
   if (sparse == nullptr || sparse->needs == Target::kScalar) {
     return choice(*expanded, pattern + " has no sparse kernel here: expanded");
   }
-  if (!pays(source.packed->pattern, precision)) {
-    return choice(*expanded, pattern + " is slower sparse than dense: expanded");
+  const double cost = sparse->cost == nullptr ? 0 : sparse->cost(source.packed->pattern);
+  if (cost > kWorthwhile) {
+    return choice(*expanded, fmt::format("{} sparse takes {:.2f} of dense's instructions: expanded", pattern, cost));
   }
   return choice(*sparse, pattern + " has a kernel of its own");
 }

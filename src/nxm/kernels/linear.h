@@ -19,9 +19,10 @@
 namespace nxm {
 
 /// Of the weights as they lie in memory and of the products. Sums are f32 (kInt8: exact in int32). kBf16 rounds the
-/// weights alone and expands them to f32 again in registers: x stays f32. kInt8 also quantises each row of x, in run():
-/// with lo = min(0, x), hi = max(0, x), scale = (hi - lo) / levels, zero = round(-lo / scale), q = round(x / scale) +
-/// zero lies in 0...levels, and y = scale * scale_w * (sum q * w - zero * sum w) + bias.
+/// weights, and x too where LinearKernel::x_bits is 16; where it is 32, x stays f32 and the weights are expanded in
+/// registers. kInt8 also quantises each row of x, in run(): with lo = min(0, x), hi = max(0, x), levels = 2^x_bits - 1,
+/// scale = (hi - lo) / levels, zero = round(-lo / scale), q = round(x / scale) + zero lies in 0...levels, and
+/// y = scale * scale_w * (sum q * w - zero * sum w) + bias.
 enum class Precision { kF32, kBf16, kInt8 };
 [[nodiscard]] std::string_view name_of(Precision precision);  ///< "f32", "bf16", "int8"
 
@@ -58,9 +59,12 @@ struct LinearKernel {
   Precision precision;
   Target needs;
   bool sparse;  ///< works on N:M weights without expanding them
-  int levels;   ///< of a quantised activation; 0 unless kInt8. 127 where products of bytes are added up in 16 bits
+  int x_bits;   ///< of an activation in the product: 32, 16, 8; 7 where products of bytes are added up in 16 bits
   bool (*takes)(const LinearSource& source);
   std::unique_ptr<Linear> (*make)(const LinearSource& source);
+  /// Sparse: estimated time for large R over that of the dense kernel of the same target and precision, by the count of
+  /// instructions (docs/kernels.md). Null: below 1 for every pattern that it takes.
+  double (*cost)(const Pattern& pattern) = nullptr;
 };
 
 /// All kernels of this build, the scalar references first, better ones after worse ones.

@@ -152,6 +152,7 @@ namespace nxm {
 
 const Ops* simd_ops(Target target) {
   switch (target) {
+    NXM_CASE_AVX512(kOps)
     NXM_CASE_AVX2(kOps)
     NXM_CASE_NEON(kOps)
     default:

@@ -23,7 +23,7 @@ float finish(double sum, const Epilogue& epilogue, int64_t o) {
 template <typename T>
 class Reference : public Linear {
  public:
-  Reference(const LinearSource& source, Precision precision, int levels) : levels_(levels) {
+  Reference(const LinearSource& source, Precision precision, int x_bits) : x_bits_(x_bits) {
     const WeightRows rows(source);
     outputs_ = rows.outputs();
     inputs_ = rows.inputs();
@@ -68,7 +68,7 @@ class Reference : public Linear {
     const int32_t* column = columns_.data();
     if constexpr (sizeof(T) == 1) {
       auto* q = reinterpret_cast<uint8_t*>(scratch);
-      const Quantized by = quantize_row(x, inputs_, levels_, q);
+      const Quantized by = quantize_row(x, inputs_, levels_of(x_bits_), q);
       for (int64_t o = 0; o < outputs_; ++o, w += kept_, column += kept_) {
         int32_t sum = 0;
         for (size_t i = 0; i < kept_; ++i) sum += (q[column[i]] - by.zero) * w[i];
@@ -77,13 +77,16 @@ class Reference : public Linear {
     } else {
       for (int64_t o = 0; o < outputs_; ++o, w += kept_, column += kept_) {
         double sum = 0;
-        for (size_t i = 0; i < kept_; ++i) sum += static_cast<double>(x[column[i]]) * w[i];
+        for (size_t i = 0; i < kept_; ++i) {
+          const float activation = x[column[i]];
+          sum += static_cast<double>(x_bits_ == 16 ? bf16_to_f32(f32_to_bf16(activation)) : activation) * w[i];
+        }
         y[o] = finish(sum, epilogue, o);
       }
     }
   }
 
-  int levels_;
+  int x_bits_;
   int64_t outputs_, inputs_;
   size_t kept_;  // a row
   std::vector<int32_t> columns_;
@@ -93,9 +96,9 @@ class Reference : public Linear {
 
 }  // namespace
 
-std::unique_ptr<Linear> make_reference(const LinearSource& source, Precision precision, int levels) {
-  if (precision == Precision::kInt8) return std::make_unique<Reference<int8_t>>(source, precision, levels);
-  return std::make_unique<Reference<float>>(source, precision, levels);
+std::unique_ptr<Linear> make_reference(const LinearSource& source, Precision precision, int x_bits) {
+  if (precision == Precision::kInt8) return std::make_unique<Reference<int8_t>>(source, precision, x_bits);
+  return std::make_unique<Reference<float>>(source, precision, x_bits);
 }
 
 Quantized quantization(float low, float high, int levels) {

@@ -11,8 +11,8 @@
 
 namespace nxm {
 
-/// Any dense or packed source. `levels` as in LinearKernel. Sums in double (kInt8: in integers).
-std::unique_ptr<Linear> make_reference(const LinearSource& source, Precision precision, int levels);
+/// Any dense or packed source. `x_bits` as in LinearKernel. Sums in double (kInt8: in integers).
+std::unique_ptr<Linear> make_reference(const LinearSource& source, Precision precision, int x_bits);
 
 extern const Ops kScalarOps;
 
@@ -21,8 +21,8 @@ struct Quantized {
   float scale;
   int32_t zero;
 };
-/// Levels of an activation. Without VNNI products of bytes are added up in 16 bits: 2 * 127 * 127 < 2^15.
-constexpr int kInt8Levels = 127;
+/// The largest quantised activation.
+constexpr int levels_of(int x_bits) { return (1 << x_bits) - 1; }
 /// Quantises x[0...n) (finite) into q; |x - scale (q - zero)| <= scale.
 Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q);
 /// For activations in low...high, low <= 0 <= high.

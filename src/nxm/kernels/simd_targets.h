@@ -2,14 +2,13 @@
 #pragma once
 // Which of Highway's targets the room is compiled for: to be included before any other header of Highway. kScalar has
 // plain C++ of its own (reference.h), so what Highway would compile for the baseline stays empty: see NXM_SIMD.
-// HWY_AVX3 compiles too, but has never run: it joins the list on the day it is tested.
 
-#define HWY_DISABLED_TARGETS (~(HWY_AVX2 | HWY_NEON | HWY_EMU128 | HWY_SCALAR))
+#define HWY_DISABLED_TARGETS (~(HWY_AVX3 | HWY_AVX2 | HWY_NEON | HWY_EMU128 | HWY_SCALAR))
 // The macro above must be there first.
 #include <hwy/detect_targets.h>
 
 /// True in a pass of foreach_target.h that is to produce code.
-#define NXM_SIMD (HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON)
+#define NXM_SIMD (HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_NEON)
 
 // In a switch over a Target: the object `name` of that target's pass.
 #if HWY_TARGETS & HWY_AVX2
@@ -18,6 +17,15 @@
     return &N_AVX2::name;
 #else
 #define NXM_CASE_AVX2(name)
+#endif
+#if HWY_TARGETS & HWY_AVX3
+#define NXM_CASE_AVX512(name)                         \
+  case Target::kAvx512:                               \
+  case Target::kAvx512Vnni:                           \
+  case Target::kAvx512Bf16:                           \
+    return &N_AVX3::name;
+#else
+#define NXM_CASE_AVX512(name)
 #endif
 #if HWY_TARGETS & HWY_NEON
 #define NXM_CASE_NEON(name) \

@@ -120,8 +120,8 @@ bool fits(const LinearSource& source) {
 template <Target kTarget>
 void add(std::vector<LinearKernel>& table, std::string_view f32, std::string_view bf16) {
   if (sparse_float_code(kTarget) == nullptr) return;
-  table.push_back({f32, Precision::kF32, kTarget, true, 0, fits, make<kTarget, float>});
-  table.push_back({bf16, Precision::kBf16, kTarget, true, 0, fits, make<kTarget, uint16_t>});
+  table.push_back({f32, Precision::kF32, kTarget, true, 32, fits, make<kTarget, float>});
+  table.push_back({bf16, Precision::kBf16, kTarget, true, 32, fits, make<kTarget, uint16_t>});
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 
 #include "nxm/kernels/math-inl.h"
 
-#if NXM_SIMD
+#if NXM_SIMD && HWY_TARGET != HWY_AVX3  // which has avx512_simd.cc
 HWY_BEFORE_NAMESPACE();
 namespace nxm::HWY_NAMESPACE {
 namespace {
@@ -133,7 +133,7 @@ const SparseFloatCode kSparseFloat = {panel<float>, panel<uint16_t>};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
-#endif  // NXM_SIMD
+#endif
 
 #if HWY_ONCE
 namespace nxm {

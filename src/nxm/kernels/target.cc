@@ -17,20 +17,23 @@ std::vector<Target> detect() {
   std::vector<Target> targets = {Target::kScalar};
   if ((has & HWY_NEON) != 0) targets.push_back(Target::kNeon);
   if ((has & HWY_AVX2) != 0) targets.push_back(Target::kAvx2);
+#if HWY_TARGETS & HWY_AVX3
+  if ((has & HWY_AVX3) != 0) {
+    targets.push_back(Target::kAvx512);
+    if (__builtin_cpu_supports("avx512vnni") != 0) targets.push_back(Target::kAvx512Vnni);
+    if (targets.back() == Target::kAvx512Vnni && __builtin_cpu_supports("avx512bf16") != 0) {
+      targets.push_back(Target::kAvx512Bf16);
+    }
+  }
+#endif
   return targets;
 }
 
 }  // namespace
 
 std::string_view name_of(Target target) {
-  switch (target) {
-    case Target::kScalar:
-      return "scalar";
-    case Target::kNeon:
-      return "neon";
-    default:
-      return "avx2";
-  }
+  static constexpr std::string_view kNames[] = {"scalar", "neon", "avx2", "avx512", "avx512_vnni", "avx512_bf16"};
+  return kNames[static_cast<size_t>(target)];
 }
 
 std::span<const Target> available_targets() {

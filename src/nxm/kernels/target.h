@@ -7,9 +7,11 @@
 
 namespace nxm {
 
-enum class Target { kScalar, kNeon, kAvx2 };
+/// From kAvx2 on each runs what those before it run. kAvx512: F, BW, CD, DQ and VL.
+enum class Target { kScalar, kNeon, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16 };
 
-[[nodiscard]] std::string_view name_of(Target target);  ///< "scalar", "neon", "avx2"
+/// "scalar", "neon", "avx2", "avx512", "avx512_vnni", "avx512_bf16"
+[[nodiscard]] std::string_view name_of(Target target);
 /// What this machine can run and this build holds, kScalar first, the best last.
 std::span<const Target> available_targets();
 /// The best, or the one NXM_FORCE_TARGET names. Throws UsageError if that name is unknown or not available here, with

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/kernels/avx512.h"
+
+#include <algorithm>
+#include <bit>
+#include <functional>
+#include <type_traits>
+#include <vector>
+
+#include "nxm/core/error.h"
+#include "nxm/kernels/aligned.h"
+#include "nxm/kernels/code.h"
+#include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/tile.h"
+#include "nxm/kernels/weights.h"
+
+namespace nxm {
+namespace {
+
+using namespace avx512;
+
+/// Bytes of activations that stay in the second-level cache while the groups of panels go by.
+constexpr int64_t kBlockBytes = 256 * 1024;
+/// Activations that are worth waking a thread to convert.
+constexpr int64_t kStageGrain = 16384;
+/// Of an activation: the sums of products are 32 bits wide all along.
+constexpr int kInt8Bits = 8;
+
+/// How a pattern's groups become windows, words and steps (avx512.h).
+struct Cut {
+  int64_t window, kept;  ///< inputs of a window, and weights kept of them
+  int64_t words, word_steps;
+};
+
+/// `weights` of a lane: 1, 2 or 4.
+Cut cut_of(const Pattern& pattern, int64_t weights) {
+  Cut cut{};
+  cut.window = kWindowInputs / pattern.of * pattern.of;
+  cut.kept = cut.window / pattern.of * pattern.keep;
+  cut.words = ceil_div(cut.kept, kWordPlaces);
+  const auto steps = static_cast<uint64_t>(ceil_div(ceil_div(cut.kept, weights), cut.words));
+  cut.word_steps = static_cast<int64_t>(std::bit_ceil(steps));
+  return cut;
+}
+
+/// T: float, uint16_t (bf16) or int8_t.
+template <typename T>
+class Avx512 : public Linear {
+ public:
+  Avx512(const LinearSource& source, bool sparse) : inputs_(source.inputs()), group_(sparse ? kSparseGroup : kDenseGroup) {
+    const WeightRows rows(source);
+    layout_.outputs = rows.outputs();
+    if (sparse) {
+      const Pattern& pattern = source.packed->pattern;
+      cut_ = cut_of(pattern, kWeights);
+      layout_.paired = pattern.share % 2 == 0;
+    } else {
+      constexpr int64_t kSteps = 4;  // of which the code may take several at once
+      cut_ = {.window = kSteps * kWeights, .kept = kSteps * kWeights, .words = 1, .word_steps = kSteps};
+    }
+    layout_.words = cut_.words;
+    layout_.word_steps = cut_.word_steps;
+    layout_.windows = ceil_div(inputs_, cut_.window);
+    layout_.window = cut_.window * kXBytes;
+    groups_ = ceil_div(layout_.outputs, group_ * kPanel);
+    // Where the last window begins, and what is read from there.
+    const int64_t reach = (layout_.windows - 1) * cut_.window + std::max(kWindowInputs, cut_.window);
+    stride_ = ceil_div(std::max(reach, inputs_), kWindowInputs) * kWindowInputs * kXBytes;
+    weights_.resize(static_cast<size_t>(groups_ * steps() * group_ * kPanel));
+    if (sparse) places_.resize(static_cast<size_t>(groups_ * words() * place_panels() * kPanel));
+    fill(rows, sparse);
+    if (!sparse) layout_.windows *= cut_.word_steps;
+    layout_.weights = weights_.data();
+    layout_.places = sparse ? places_.data() : nullptr;
+    layout_.sums = sums_.data();
+    layout_.scales = scales_.data();
+  }
+
+  void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
+           ThreadPool& pool) const override {
+    if (x.rows == 0) return;
+    auto* by = reinterpret_cast<Quantized*>(scratch);
+    std::byte* staged = scratch + quantized_bytes(x.rows);
+    const auto stage_rows = [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) stage(x.row(r), staged + r * stride_, by + r);
+    };
+    if (is_staged()) pool.parallel_for(x.rows, kStageGrain / inputs_ + 1, std::ref(stage_rows));
+    const std::byte* from = is_staged() ? staged : reinterpret_cast<const std::byte*>(x.row(0));
+    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kTokens));  // as equal as they can be
+    const int64_t block = std::max<int64_t>(1, kBlockBytes / stride_ / tile) * tile;
+    const auto work = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = i / groups_ * block;
+        const Task task = {layout_, i % groups_, from + row * stride_, stride_, by + row, std::min(block, x.rows - row),
+                           tile, y.row(row), epilogue.bias, epilogue.gelu};
+        if constexpr (std::is_same_v<T, float>) {
+          code()->f32(task);
+        } else if constexpr (std::is_same_v<T, uint16_t>) {
+          code()->bf16(task);
+        } else {
+          code()->int8(task);
+        }
+      }
+    };
+    pool.parallel_for(ceil_div(x.rows, block) * groups_, 1, std::ref(work));
+  }
+
+  [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
+    return static_cast<size_t>(quantized_bytes(rows) + (is_staged() ? rows * stride_ : 0));
+  }
+  [[nodiscard]] size_t weight_bytes() const override {
+    return (weights_.size() + places_.size() + sums_.size() + scales_.size()) * sizeof(uint32_t);
+  }
+
+ private:
+  static constexpr int64_t kXBytes = sizeof(T);                       // of an activation as the code takes it
+  static constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);   // of a lane
+
+  [[nodiscard]] int64_t words() const { return layout_.windows * cut_.words; }
+  [[nodiscard]] int64_t steps() const { return words() * cut_.word_steps; }
+  [[nodiscard]] int64_t place_panels() const { return layout_.paired ? 1 : group_; }
+  /// Is x copied into scratch first?
+  [[nodiscard]] bool is_staged() const { return !std::is_same_v<T, float> || stride_ != inputs_ * kXBytes; }
+  static int64_t quantized_bytes(int64_t rows) {
+    if (!std::is_same_v<T, int8_t>) return 0;
+    return ceil_div(rows * static_cast<int64_t>(sizeof(Quantized)), int64_t{kCacheLine}) * int64_t{kCacheLine};
+  }
+
+  void stage(const float* x, std::byte* out, Quantized* by) const {
+    if constexpr (std::is_same_v<T, float>) {
+      std::copy_n(x, inputs_, reinterpret_cast<float*>(out));
+    } else if constexpr (std::is_same_v<T, uint16_t>) {
+      code()->to_bf16(x, inputs_, reinterpret_cast<uint16_t*>(out));
+    } else {
+      int8_code(Target::kAvx2)->quantize(x, inputs_, levels_of(kInt8Bits), reinterpret_cast<uint8_t*>(out), by);
+    }
+    std::fill(out + inputs_ * kXBytes, out + stride_, std::byte{0});
+  }
+
+  void fill(const WeightRows& rows, bool sparse) {
+    const auto kept = static_cast<size_t>(rows.kept());
+    if constexpr (std::is_same_v<T, int8_t>) {
+      sums_.resize(static_cast<size_t>(groups_ * group_ * kPanel));
+      scales_.resize(sums_.size());
+    }
+    std::vector<int32_t> columns(kept);
+    std::vector<T> values(kept);
+    auto* weights = reinterpret_cast<T*>(weights_.data());
+    for (int64_t o = 0; o < layout_.outputs; ++o) {
+      rows.columns(o, columns);
+      if constexpr (std::is_same_v<T, int8_t>) {
+        scales_[static_cast<size_t>(o)] = rows.values(o, std::span<T>(values));
+        for (const int8_t w : values) sums_[static_cast<size_t>(o)] += w;
+      } else {
+        rows.values(o, std::span<T>(values));
+      }
+      const int64_t group = o / (group_ * kPanel);
+      const int64_t panel = layout_.paired ? o % 2 : o / kPanel % group_;
+      const int64_t lane = layout_.paired ? o / 2 % kPanel : o % kPanel;
+      for (size_t n = 0; n < kept; ++n) {
+        const int64_t k = sparse ? static_cast<int64_t>(n) : columns[n];  // its place among those that are stored
+        const int64_t window = k / cut_.kept;
+        const int64_t step = k % cut_.kept / kWeights;  // of the window
+        const int64_t i = k % cut_.kept % kWeights;
+        const int64_t at = ((group * steps() + window * cut_.words * cut_.word_steps + step) * group_ + panel) * kPanel;
+        weights[(at + lane) * kWeights + i] = values[n];
+        if (!sparse || panel >= place_panels()) continue;
+        const int64_t word = window * cut_.words + step / cut_.word_steps;
+        const int64_t place = columns[n] - window * cut_.window;
+        places_[static_cast<size_t>(((group * words() + word) * place_panels() + panel) * kPanel + lane)] |=
+            static_cast<uint32_t>(place) << (32 / kWeights * i + 4 * (step % cut_.word_steps));
+      }
+    }
+  }
+
+  int64_t inputs_, group_, groups_;
+  Cut cut_{};
+  int64_t stride_;  // bytes from one row of x to the next, as the code takes it
+  Layout layout_{};
+  AlignedVector<uint32_t> weights_, places_;
+  std::vector<int32_t> sums_;
+  std::vector<float> scales_;
+};
+
+template <typename T, bool kSparse>
+std::unique_ptr<Linear> make(const LinearSource& source) {
+  return std::make_unique<Avx512<T>>(source, kSparse);
+}
+
+bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= kWindowInputs; }
+
+/// A step of N:M needs a shuffle beside the product, which share three ports for four halves: 4/3 of a dense step; a
+/// pair of outputs shares the shuffle, which is then free.
+template <typename T>
+double cost(const Pattern& pattern) {
+  constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);
+  const Cut cut = cut_of(pattern, kWeights);
+  const double step = pattern.share % 2 == 0 ? 1.0 : 4.0 / 3;
+  return step * static_cast<double>(cut.words * cut.word_steps * kWeights) / static_cast<double>(cut.window);
+}
+
+}  // namespace
+
+void add_avx512_kernels(std::vector<LinearKernel>& table) {
+  if (code() == nullptr) return;
+  const auto f32 = Precision::kF32, bf16 = Precision::kBf16, i8 = Precision::kInt8;
+  const auto base = Target::kAvx512, vnni = Target::kAvx512Vnni, with_bf16 = Target::kAvx512Bf16;
+  table.push_back({"dense_f32_avx512", f32, base, false, 32, takes_any, make<float, false>});
+  table.push_back({"nm_f32_avx512", f32, base, true, 32, fits, make<float, true>, cost<float>});
+  table.push_back({"dense_bf16_avx512", bf16, with_bf16, false, 16, takes_any, make<uint16_t, false>});
+  table.push_back({"nm_bf16_avx512", bf16, with_bf16, true, 16, fits, make<uint16_t, true>, cost<uint16_t>});
+  table.push_back({"dense_int8_avx512", i8, vnni, false, kInt8Bits, takes_any, make<int8_t, false>});
+  table.push_back({"nm_int8_avx512", i8, vnni, true, kInt8Bits, fits, make<int8_t, true>, cost<int8_t>});
+}
+
+}  // namespace nxm

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Products on AVX-512, one scheme for f32, bf16 and int8, dense and N:M: outputs in lanes of 32 bits, each with one, two
+// or four weights that meet as many activations in one instruction. This is the code; avx512.cc wraps it into a Linear.
+// Internal to kernels.
+
+#include <cstddef>
+#include <cstdint>
+
+#include "nxm/kernels/reference.h"
+
+namespace nxm::avx512 {
+
+/// Outputs of a panel: the lanes of a vector.
+constexpr int64_t kPanel = 16;
+/// Panels that go together, so that what is loaded of x serves all of them.
+constexpr int64_t kSparseGroup = 2, kDenseGroup = 3;
+/// Tokens at a time, at most: as many sums as registers hold.
+constexpr int64_t kTokens = 8;
+/// Inputs that a lane selects from.
+constexpr int64_t kWindowInputs = 16;
+/// Kept weights whose places, of 4 bits, share a word.
+constexpr int64_t kWordPlaces = 8;
+
+/// The layout of the weights: x is cut into windows, a window's kept weights into `words` of equal steps, a step has
+/// one lane's weights (32 bits: f32, 2 bf16, 4 int8) of each output. For group g, step s (of all windows' words) and
+/// panel p:
+///   weights[((g * steps + s) * group + p) * 16 + lane]
+/// N:M: the places of word w, 4 bits for each weight: for weight i of a lane and step s of the word in the bits from
+/// 32 / (weights of a lane) * i + 4 * s of
+///   places[((g * words + w) * group + p) * 16 + lane]
+/// Dense: no places; step s takes the lane-sized piece s of x.
+/// Paired: lane l of panels 0 and 1 has outputs 2l and 2l + 1 of the group, which share their places, those of panel 0
+/// (the only ones stored). Not paired: output 16 p + l.
+struct Layout {
+  int64_t outputs;
+  int64_t windows;
+  int64_t words;       ///< of a window
+  int64_t word_steps;  ///< N:M: 1, 2, 4 or 8
+  int64_t window;      ///< bytes of x from one window to the next
+  bool paired;
+  const uint32_t* weights;
+  const uint32_t* places;  ///< null: dense
+  const int32_t* sums;     ///< int8: of an output's weights, filled up to whole groups
+  const float* scales;     ///< int8: by output, likewise
+};
+
+/// One group of y for some tokens.
+struct Task {
+  Layout weights;
+  int64_t group;
+  const std::byte* x;  ///< (tokens, stride), f32, bf16 or quantised, readable for kWindowInputs elements from each window
+  int64_t stride;      ///< bytes
+  const Quantized* by; ///< int8: (tokens)
+  int64_t tokens;
+  int64_t tile;       ///< tokens at a time, at most kTokens
+  float* y;           ///< (tokens, outputs)
+  const float* bias;  ///< (outputs), or null
+  bool gelu;
+};
+
+struct Code {
+  void (*f32)(const Task& task) noexcept;
+  void (*bf16)(const Task& task) noexcept;  ///< needs AVX512-BF16
+  void (*int8)(const Task& task) noexcept;  ///< needs AVX512-VNNI
+  /// Rounds to nearest even. Needs AVX512-BF16.
+  void (*to_bf16)(const float* x, int64_t n, uint16_t* out) noexcept;
+};
+
+/// Null in a build without AVX-512.
+const Code* code();
+
+}  // namespace nxm::avx512

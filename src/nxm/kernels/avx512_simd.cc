@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "nxm/kernels/avx512.h"
+
+#include <algorithm>
+
+#include "nxm/kernels/simd_targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nxm/kernels/avx512_simd.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, as Highway asks.
+#include <hwy/highway.h>
+
+#include "nxm/kernels/math-inl.h"
+
+#if HWY_TARGET == HWY_AVX3
+HWY_BEFORE_NAMESPACE();
+// Beyond what Highway 1.0 knows. Which function needs which is for the table of kernels to know.
+HWY_PUSH_ATTRIBUTES("avx512vnni,avx512bf16")
+namespace nxm::HWY_NAMESPACE {
+namespace {
+
+using avx512::Layout;
+using avx512::Task;
+
+constexpr int64_t kPanel = avx512::kPanel;
+using Lanes = hn::CappedTag<float, kPanel>;
+
+/// What differs between the precisions. `select`: lane l takes from `window` what the lowest 4 bits of each of its
+/// weights' places say; `places >> 4` has the next step's.
+struct F32 {
+  using Sum = __m512;
+  static constexpr int64_t kWeights = 1;
+  static HWY_INLINE Sum zero() { return _mm512_setzero_ps(); }
+  static HWY_INLINE __m512i window(const std::byte* x) { return _mm512_loadu_si512(x); }
+  static HWY_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi32(places, window); }
+  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
+    return _mm512_fmadd_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(w), sum);
+  }
+  static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_ps(a, b); }
+};
+
+/// The window is there twice: the fifth bit, which belongs to another place, does not matter.
+struct BF16 : F32 {
+  static constexpr int64_t kWeights = 2;
+  static HWY_INLINE __m512i window(const std::byte* x) {
+    return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+  }
+  static HWY_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi16(places, window); }
+  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);  // NOLINT: there is no other way to convert
+  }
+};
+
+struct Int8 {
+  using Sum = __m512i;
+  static constexpr int64_t kWeights = 4;
+  static HWY_INLINE Sum zero() { return _mm512_setzero_si512(); }
+  static HWY_INLINE __m512i window(const std::byte* x) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
+  }
+  static HWY_INLINE __m512i select(__m512i window, __m512i places) {
+    return _mm512_shuffle_epi8(window, _mm512_and_si512(places, _mm512_set1_epi8(15)));
+  }
+  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
+  static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
+};
+
+HWY_INLINE __m512i load(const uint32_t* p) { return _mm512_loadu_si512(p); }
+
+HWY_INLINE __m512 to_float(const Task& /*t*/, int64_t /*token*/, int64_t /*first*/, __m512 sum) { return sum; }
+/// scale_x scale_w (sum - zero sum_w)
+HWY_INLINE __m512 to_float(const Task& t, int64_t token, int64_t first, __m512i sum) {
+  const __m512i sums = _mm512_loadu_si512(t.weights.sums + first);
+  const __m512i exact = _mm512_sub_epi32(sum, _mm512_mullo_epi32(_mm512_set1_epi32(t.by[token].zero), sums));
+  const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(t.by[token].scale), _mm512_loadu_ps(t.weights.scales + first));
+  return _mm512_mul_ps(scale, _mm512_cvtepi32_ps(exact));
+}
+
+/// `sum` is of outputs first, first + 1, ...
+template <class Sum>
+HWY_INLINE void write(const Task& t, int64_t token, int64_t first, Sum sum) {
+  const int64_t width = t.weights.outputs - first;
+  if (width <= 0) return;
+  const auto mask = static_cast<__mmask16>(width < kPanel ? (1U << width) - 1 : 0xFFFFU);
+  __m512 y = to_float(t, token, first, sum);
+  if (t.bias != nullptr) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, t.bias + first));
+  if (t.gelu) y = gelu(Lanes(), hn::Vec<Lanes>{y}).raw;
+  _mm512_mask_storeu_ps(t.y + token * t.weights.outputs + first, mask, y);
+}
+
+HWY_INLINE __m512i bits(__m512 v) { return _mm512_castps_si512(v); }
+HWY_INLINE __m512i bits(__m512i v) { return v; }
+HWY_INLINE void from_bits(__m512i v, __m512& out) { out = _mm512_castsi512_ps(v); }
+HWY_INLINE void from_bits(__m512i v, __m512i& out) { out = v; }
+
+/// Of the lanes of two vectors, those that are the first (second) half when they take turns.
+template <class Sum>
+HWY_INLINE void take_turns(Sum& even, Sum& odd) {
+  const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const __m512i first = _mm512_permutex2var_epi32(bits(even), low, bits(odd));
+  const __m512i second = _mm512_permutex2var_epi32(bits(even), _mm512_add_epi32(low, _mm512_set1_epi32(8)), bits(odd));
+  from_bits(first, even);
+  from_bits(second, odd);
+}
+
+/// With few tokens the additions of one output are spread over several sums, to hide their latency.
+constexpr int split_of(int tokens, int steps) { return std::min(steps, tokens == 1 ? 4 : tokens <= 3 ? 2 : 1); }
+
+/// `kSteps` of a word.
+template <class P, int kTokens, int kSteps, bool kPaired>
+HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
+  constexpr int kPanels = avx512::kSparseGroup;
+  constexpr int kPlaces = kPaired ? 1 : kPanels;
+  constexpr int kSplit = split_of(kTokens, kSteps);
+  const Layout& w = t.weights;
+  typename P::Sum sum[kSplit][kTokens][kPanels];
+#pragma GCC unroll 16
+  for (int s = 0; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::zero();
+    }
+  }
+  const uint32_t* weights = w.weights + t.group * w.windows * w.words * kSteps * kPanels * kPanel;
+  const uint32_t* places = w.places + t.group * w.windows * w.words * kPlaces * kPanel;
+  const std::byte* x = t.x + from * t.stride;
+  for (int64_t n = 0; n < w.windows; ++n, x += w.window) {
+    __m512i window[kTokens];
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) window[i] = P::window(x + i * t.stride);
+    for (int64_t word = 0; word < w.words; ++word) {
+      __m512i place[kPlaces];
+#pragma GCC unroll 16
+      for (int p = 0; p < kPlaces; ++p, places += kPanel) place[p] = load(places);
+#pragma GCC unroll 16
+      for (int s = 0; s < kSteps; ++s) {
+#pragma GCC unroll 16
+        for (int i = 0; i < kTokens; ++i) {
+          __m512i selected = _mm512_setzero_si512();
+#pragma GCC unroll 16
+          for (int p = 0; p < kPanels; ++p) {
+            if (p < kPlaces) selected = P::select(window[i], place[p]);
+            auto& to = sum[s % kSplit][i][p];
+            to = P::dot(to, selected, load(weights + p * kPanel));
+          }
+        }
+#pragma GCC unroll 16
+        for (int p = 0; p < kPlaces; ++p) place[p] = _mm512_srli_epi32(place[p], 4);
+        weights += kPanels * kPanel;
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kTokens; ++i) {
+#pragma GCC unroll 16
+    for (int s = 1; s < kSplit; ++s) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
+    }
+    if constexpr (kPaired) take_turns(sum[0][i][0], sum[0][i][1]);
+#pragma GCC unroll 16
+    for (int p = 0; p < kPanels; ++p) write(t, from + i, (t.group * kPanels + p) * kPanel, sum[0][i][p]);
+  }
+}
+
+template <class P, int kTokens>
+HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
+  constexpr int kPanels = avx512::kDenseGroup;
+  constexpr int kSplit = split_of(kTokens, 4);
+  const int64_t steps = t.weights.windows;
+  typename P::Sum sum[kSplit][kTokens][kPanels];
+#pragma GCC unroll 16
+  for (int s = 0; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::zero();
+    }
+  }
+  const uint32_t* weights = t.weights.weights + t.group * steps * kPanels * kPanel;
+  const std::byte* x = t.x + from * t.stride;
+  int64_t n = 0;
+  for (; n < steps; n += kSplit) {  // steps are filled up to a multiple of kSplit
+#pragma GCC unroll 16
+    for (int s = 0; s < kSplit; ++s) {
+      __m512i w[kPanels];
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p, weights += kPanel) w[p] = load(weights);
+#pragma GCC unroll 16
+      for (int i = 0; i < kTokens; ++i) {
+        int32_t lane;
+        __builtin_memcpy(&lane, x + i * t.stride + s * sizeof(lane), sizeof(lane));
+        const __m512i one = _mm512_set1_epi32(lane);
+#pragma GCC unroll 16
+        for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::dot(sum[s][i][p], one, w[p]);
+      }
+    }
+    x += kSplit * sizeof(int32_t);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kTokens; ++i) {
+#pragma GCC unroll 16
+    for (int p = 0; p < kPanels; ++p) {
+#pragma GCC unroll 16
+      for (int s = 1; s < kSplit; ++s) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
+      write(t, from + i, (t.group * kPanels + p) * kPanel, sum[0][i][p]);
+    }
+  }
+}
+
+using Tile = void (*)(const Task& t, int64_t from);
+
+HWY_INLINE void tiles(const Task& t, const Tile* by_tokens) {
+  for (int64_t i = 0; i < t.tokens; i += t.tile) {
+    const int64_t tokens = t.tokens - i < t.tile ? t.tokens - i : t.tile;
+    by_tokens[tokens - 1](t, i);
+  }
+}
+
+template <class P, int kSteps, bool kPaired>
+void sparse_tiles(const Task& t) {
+  static constexpr Tile kTiles[] = {
+      sparse_tile<P, 1, kSteps, kPaired>, sparse_tile<P, 2, kSteps, kPaired>, sparse_tile<P, 3, kSteps, kPaired>,
+      sparse_tile<P, 4, kSteps, kPaired>, sparse_tile<P, 5, kSteps, kPaired>, sparse_tile<P, 6, kSteps, kPaired>,
+      sparse_tile<P, 7, kSteps, kPaired>, sparse_tile<P, 8, kSteps, kPaired>};
+  tiles(t, kTiles);
+}
+
+template <class P, int kSteps>
+void sparse_steps(const Task& t) {
+  return t.weights.paired ? sparse_tiles<P, kSteps, true>(t) : sparse_tiles<P, kSteps, false>(t);
+}
+
+template <class P>
+void run(const Task& t) noexcept {
+  static constexpr Tile kDense[] = {dense_tile<P, 1>, dense_tile<P, 2>, dense_tile<P, 3>, dense_tile<P, 4>,
+                                    dense_tile<P, 5>, dense_tile<P, 6>, dense_tile<P, 7>, dense_tile<P, 8>};
+  if (t.weights.places == nullptr) return tiles(t, kDense);
+  constexpr int64_t kMost = avx512::kWordPlaces / P::kWeights;
+  const int64_t steps = t.weights.word_steps;
+  if constexpr (kMost >= 8) {
+    if (steps == 8) return sparse_steps<P, 8>(t);
+  }
+  if constexpr (kMost >= 4) {
+    if (steps == 4) return sparse_steps<P, 4>(t);
+  }
+  if (steps == 2) return sparse_steps<P, 2>(t);
+  sparse_steps<P, 1>(t);
+}
+
+void to_bf16(const float* x, int64_t n, uint16_t* out) noexcept {
+  for (int64_t i = 0; i < n; i += kPanel) {
+    const auto mask = static_cast<__mmask16>(n - i < kPanel ? (1U << (n - i)) - 1 : 0xFFFFU);
+    const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, x + i));  // NOLINT: as above
+    _mm256_mask_storeu_epi16(out + i, mask, rounded);
+  }
+}
+
+}  // namespace
+
+const avx512::Code kAvx512Code = {run<F32>, run<BF16>, run<Int8>, to_bf16};
+
+}  // namespace nxm::HWY_NAMESPACE
+HWY_POP_ATTRIBUTES
+HWY_AFTER_NAMESPACE();
+#endif
+
+#if HWY_ONCE
+namespace nxm {
+
+const avx512::Code* avx512::code() {
+#if HWY_TARGETS & HWY_AVX3
+  return &N_AVX3::kAvx512Code;
+#else
+  return nullptr;
+#endif
+}
+
+}  // namespace nxm
+#endif
