@@ -9,7 +9,6 @@
 
 #include "nxm/core/error.h"
 #include "nxm/kernels/aligned.h"
-#include "nxm/kernels/code.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/tile.h"
 #include "nxm/kernels/weights.h"
@@ -20,9 +19,10 @@ namespace {
 using namespace avx512;
 
 /// Bytes of activations that stay in the second-level cache while the groups of panels go by.
-constexpr int64_t kBlockBytes = 256 * 1024;
+constexpr int64_t kBlockBytes = 512 * 1024;
 /// Activations that are worth waking a thread to convert.
 constexpr int64_t kStageGrain = 16384;
+constexpr int64_t kVector = 64;  // bytes
 /// Of an activation: the sums of products are 32 bits wide all along.
 constexpr int kInt8Bits = 8;
 
@@ -61,7 +61,6 @@ class Avx512 : public Linear {
     layout_.words = cut_.words;
     layout_.word_steps = cut_.word_steps;
     layout_.windows = ceil_div(inputs_, cut_.window);
-    layout_.window = cut_.window * kXBytes;
     groups_ = ceil_div(layout_.outputs, group_ * kPanel);
     // Where the last window begins, and what is read from there.
     const int64_t reach = (layout_.windows - 1) * cut_.window + std::max(kWindowInputs, cut_.window);
@@ -81,18 +80,29 @@ class Avx512 : public Linear {
     if (x.rows == 0) return;
     auto* by = reinterpret_cast<Quantized*>(scratch);
     std::byte* staged = scratch + quantized_bytes(x.rows);
+    std::byte* spread = staged + staged_bytes(x.rows);
+    const bool spreads = is_spread(x.rows);
     const auto stage_rows = [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) stage(x.row(r), staged + r * stride_, by + r);
+      for (int64_t r = begin; r < end; ++r) {
+        std::byte* row = staged + r * stride_;
+        stage(x.row(r), row, by + r);
+        if (!spreads) continue;
+        code()->spread(row, kWindowInputs * kXBytes, cut_.window * kXBytes, layout_.windows, spread + r * spread_stride());
+      }
     };
     if (is_staged()) pool.parallel_for(x.rows, kStageGrain / inputs_ + 1, std::ref(stage_rows));
-    const std::byte* from = is_staged() ? staged : reinterpret_cast<const std::byte*>(x.row(0));
+    const std::byte* from = spreads ? spread : is_staged() ? staged : reinterpret_cast<const std::byte*>(x.row(0));
+    const int64_t stride = spreads ? spread_stride() : stride_;
+    const int64_t window = spreads ? kVector : cut_.window * kXBytes;
     const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kTokens));  // as equal as they can be
-    const int64_t block = std::max<int64_t>(1, kBlockBytes / stride_ / tile) * tile;
+    const int64_t block = std::max<int64_t>(1, kBlockBytes / stride / tile) * tile;
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = i / groups_ * block;
-        const Task task = {layout_, i % groups_, from + row * stride_, stride_, by + row, std::min(block, x.rows - row),
-                           tile, y.row(row), epilogue.bias, epilogue.gelu};
+        const Task task = {layout_,       i % groups_,   from + row * stride,
+                           stride,        window,        std::is_same_v<T, int8_t> ? by + row : nullptr,
+                           std::min(block, x.rows - row), tile,
+                           y.row(row),    epilogue.bias, epilogue.gelu};
         if constexpr (std::is_same_v<T, float>) {
           code()->f32(task);
         } else if constexpr (std::is_same_v<T, uint16_t>) {
@@ -106,7 +116,8 @@ class Avx512 : public Linear {
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
-    return static_cast<size_t>(quantized_bytes(rows) + (is_staged() ? rows * stride_ : 0));
+    return static_cast<size_t>(quantized_bytes(rows) + staged_bytes(rows) +
+                               (is_spread(rows) ? rows * spread_stride() : 0));
   }
   [[nodiscard]] size_t weight_bytes() const override {
     return (weights_.size() + places_.size() + sums_.size() + scales_.size()) * sizeof(uint32_t);
@@ -121,9 +132,15 @@ class Avx512 : public Linear {
   [[nodiscard]] int64_t place_panels() const { return layout_.paired ? 1 : group_; }
   /// Is x copied into scratch first?
   [[nodiscard]] bool is_staged() const { return !std::is_same_v<T, float> || stride_ != inputs_ * kXBytes; }
+  [[nodiscard]] bool is_spread(int64_t rows) const {
+    return layout_.places != nullptr && !std::is_same_v<T, float> && rows > kFewTokens;
+  }
+  [[nodiscard]] int64_t spread_stride() const { return layout_.windows * kVector; }
+  // Pieces of scratch, each filled up to whole vectors.
+  [[nodiscard]] int64_t staged_bytes(int64_t rows) const { return is_staged() ? ceil_div(rows * stride_, kVector) * kVector : 0; }
   static int64_t quantized_bytes(int64_t rows) {
-    if (!std::is_same_v<T, int8_t>) return 0;
-    return ceil_div(rows * static_cast<int64_t>(sizeof(Quantized)), int64_t{kCacheLine}) * int64_t{kCacheLine};
+    const int64_t bytes = std::is_same_v<T, int8_t> ? rows * static_cast<int64_t>(sizeof(Quantized)) : 0;
+    return ceil_div(bytes, kVector) * kVector;
   }
 
   void stage(const float* x, std::byte* out, Quantized* by) const {
@@ -132,7 +149,7 @@ class Avx512 : public Linear {
     } else if constexpr (std::is_same_v<T, uint16_t>) {
       code()->to_bf16(x, inputs_, reinterpret_cast<uint16_t*>(out));
     } else {
-      int8_code(Target::kAvx2)->quantize(x, inputs_, levels_of(kInt8Bits), reinterpret_cast<uint8_t*>(out), by);
+      code()->quantize(x, inputs_, levels_of(kInt8Bits), reinterpret_cast<uint8_t*>(out), by);
     }
     std::fill(out + inputs_ * kXBytes, out + stride_, std::byte{0});
   }

@@ -17,6 +17,8 @@ constexpr int64_t kPanel = 16;
 constexpr int64_t kSparseGroup = 2, kDenseGroup = 3;
 /// Tokens at a time, at most: as many sums as registers hold.
 constexpr int64_t kTokens = 8;
+/// Tokens for which x is small beside the weights.
+constexpr int64_t kFewTokens = 2;
 /// Inputs that a lane selects from.
 constexpr int64_t kWindowInputs = 16;
 /// Kept weights whose places, of 4 bits, share a word.
@@ -37,7 +39,6 @@ struct Layout {
   int64_t windows;
   int64_t words;       ///< of a window
   int64_t word_steps;  ///< N:M: 1, 2, 4 or 8
-  int64_t window;      ///< bytes of x from one window to the next
   bool paired;
   const uint32_t* weights;
   const uint32_t* places;  ///< null: dense
@@ -49,9 +50,12 @@ struct Layout {
 struct Task {
   Layout weights;
   int64_t group;
-  const std::byte* x;  ///< (tokens, stride), f32, bf16 or quantised, readable for kWindowInputs elements from each window
-  int64_t stride;      ///< bytes
-  const Quantized* by; ///< int8: (tokens)
+  /// (tokens, stride), f32, bf16 or quantised. N:M: what a window may read of it is there, or, where a tile may have
+  /// more than kFewTokens tokens, is repeated until it fills a vector: a broadcast would cost as much as a selection.
+  const std::byte* x;
+  int64_t stride;       ///< bytes
+  int64_t window;       ///< N:M: bytes from one window to the next
+  const Quantized* by;  ///< int8: (tokens), else null
   int64_t tokens;
   int64_t tile;       ///< tokens at a time, at most kTokens
   float* y;           ///< (tokens, outputs)
@@ -65,6 +69,9 @@ struct Code {
   void (*int8)(const Task& task) noexcept;  ///< needs AVX512-VNNI
   /// Rounds to nearest even. Needs AVX512-BF16.
   void (*to_bf16)(const float* x, int64_t n, uint16_t* out) noexcept;
+  void (*quantize)(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) noexcept;  ///< as quantize_row()
+  /// Repeats `bytes` (16 or 32) from each of `windows` places, `step` bytes apart, until they fill 64.
+  void (*spread)(const std::byte* x, int64_t bytes, int64_t step, int64_t windows, std::byte* out) noexcept;
 };
 
 /// Null in a build without AVX-512.

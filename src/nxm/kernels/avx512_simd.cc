@@ -26,13 +26,13 @@ using avx512::Task;
 constexpr int64_t kPanel = avx512::kPanel;
 using Lanes = hn::CappedTag<float, kPanel>;
 
-/// What differs between the precisions. `select`: lane l takes from `window` what the lowest 4 bits of each of its
+/// What differs between the precisions. `repeat`: a window of x, filling a vector. `select`: lane l takes from `window` what the lowest 4 bits of each of its
 /// weights' places say; `places >> 4` has the next step's.
 struct F32 {
   using Sum = __m512;
   static constexpr int64_t kWeights = 1;
   static HWY_INLINE Sum zero() { return _mm512_setzero_ps(); }
-  static HWY_INLINE __m512i window(const std::byte* x) { return _mm512_loadu_si512(x); }
+  static HWY_INLINE __m512i repeat(const std::byte* x) { return _mm512_loadu_si512(x); }
   static HWY_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi32(places, window); }
   static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
     return _mm512_fmadd_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(w), sum);
@@ -40,15 +40,17 @@ struct F32 {
   static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_ps(a, b); }
 };
 
-/// The window is there twice: the fifth bit, which belongs to another place, does not matter.
+/// Its window is there twice: the fifth bit, which belongs to another place, does not matter.
 struct BF16 : F32 {
   static constexpr int64_t kWeights = 2;
-  static HWY_INLINE __m512i window(const std::byte* x) {
+  static HWY_INLINE __m512i repeat(const std::byte* x) {
     return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
   }
   static HWY_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi16(places, window); }
   static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
-    return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);  // NOLINT: there is no other way to convert
+    sum = _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);  // NOLINT: there is no other way to convert
+    asm("" : "+v"(sum));                                    // as in Int8
+    return sum;
   }
 };
 
@@ -56,38 +58,58 @@ struct Int8 {
   using Sum = __m512i;
   static constexpr int64_t kWeights = 4;
   static HWY_INLINE Sum zero() { return _mm512_setzero_si512(); }
-  static HWY_INLINE __m512i window(const std::byte* x) {
+  static HWY_INLINE __m512i repeat(const std::byte* x) {
     return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
   }
   static HWY_INLINE __m512i select(__m512i window, __m512i places) {
     return _mm512_shuffle_epi8(window, _mm512_and_si512(places, _mm512_set1_epi8(15)));
   }
-  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
+  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
+    sum = _mm512_dpbusd_epi32(sum, x, w);
+    asm("" : "+v"(sum));  // keeps GCC 12 from copying the sums from register to register, and to the stack
+    return sum;
+  }
   static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
 };
 
 HWY_INLINE __m512i load(const uint32_t* p) { return _mm512_loadu_si512(p); }
 
-HWY_INLINE __m512 to_float(const Task& /*t*/, int64_t /*token*/, int64_t /*first*/, __m512 sum) { return sum; }
-/// scale_x scale_w (sum - zero sum_w)
-HWY_INLINE __m512 to_float(const Task& t, int64_t token, int64_t first, __m512i sum) {
-  const __m512i sums = _mm512_loadu_si512(t.weights.sums + first);
-  const __m512i exact = _mm512_sub_epi32(sum, _mm512_mullo_epi32(_mm512_set1_epi32(t.by[token].zero), sums));
-  const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(t.by[token].scale), _mm512_loadu_ps(t.weights.scales + first));
-  return _mm512_mul_ps(scale, _mm512_cvtepi32_ps(exact));
-}
+/// The lowest n lanes.
+HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < kPanel ? (1U << n) - 1 : 0xFFFFU); }
 
-/// `sum` is of outputs first, first + 1, ...
-template <class Sum>
-HWY_INLINE void write(const Task& t, int64_t token, int64_t first, Sum sum) {
-  const int64_t width = t.weights.outputs - first;
-  if (width <= 0) return;
-  const auto mask = static_cast<__mmask16>(width < kPanel ? (1U << width) - 1 : 0xFFFFU);
-  __m512 y = to_float(t, token, first, sum);
-  if (t.bias != nullptr) y = _mm512_add_ps(y, _mm512_maskz_loadu_ps(mask, t.bias + first));
-  if (t.gelu) y = gelu(Lanes(), hn::Vec<Lanes>{y}).raw;
-  _mm512_mask_storeu_ps(t.y + token * t.weights.outputs + first, mask, y);
-}
+/// From the sums of a panel to y. int8: scale_x scale_w (sum - zero sum_w).
+class Finish {
+ public:
+  HWY_INLINE Finish(const Task& t, int64_t panel)
+      : t_(t), first_(panel * kPanel), width_(t.weights.outputs - first_) {
+    if (t.bias != nullptr && width_ > 0) bias_ = _mm512_maskz_loadu_ps(first_lanes(width_), t.bias + first_);
+    if (t.by == nullptr) return;
+    sums_ = _mm512_loadu_si512(t.weights.sums + first_);
+    scales_ = _mm512_loadu_ps(t.weights.scales + first_);
+  }
+  HWY_INLINE void write(int64_t token, __m512 sum) const { store(token, _mm512_add_ps(sum, bias_)); }
+  HWY_INLINE void write(int64_t token, __m512i sum) const {
+    const __m512i zero = _mm512_mullo_epi32(_mm512_set1_epi32(t_.by[token].zero), sums_);
+    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(t_.by[token].scale), scales_);
+    store(token, _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, zero)), bias_));
+  }
+
+ private:
+  HWY_INLINE void store(int64_t token, __m512 y) const {
+    if (t_.gelu) y = gelu(Lanes(), hn::Vec<Lanes>{y}).raw;
+    float* place = t_.y + token * t_.weights.outputs + first_;
+    if (width_ >= kPanel) {
+      _mm512_storeu_ps(place, y);
+    } else if (width_ > 0) {
+      _mm512_mask_storeu_ps(place, first_lanes(width_), y);
+    }
+  }
+
+  const Task& t_;
+  int64_t first_, width_;
+  __m512 bias_ = _mm512_setzero_ps(), scales_ = bias_;
+  __m512i sums_ = _mm512_setzero_si512();
+};
 
 HWY_INLINE __m512i bits(__m512 v) { return _mm512_castps_si512(v); }
 HWY_INLINE __m512i bits(__m512i v) { return v; }
@@ -126,10 +148,13 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
   const uint32_t* weights = w.weights + t.group * w.windows * w.words * kSteps * kPanels * kPanel;
   const uint32_t* places = w.places + t.group * w.windows * w.words * kPlaces * kPanel;
   const std::byte* x = t.x + from * t.stride;
-  for (int64_t n = 0; n < w.windows; ++n, x += w.window) {
+  for (int64_t n = 0; n < w.windows; ++n, x += t.window) {
     __m512i window[kTokens];
 #pragma GCC unroll 16
-    for (int i = 0; i < kTokens; ++i) window[i] = P::window(x + i * t.stride);
+    for (int i = 0; i < kTokens; ++i) {
+      const std::byte* from = x + i * t.stride;
+      window[i] = kTokens <= avx512::kFewTokens ? P::repeat(from) : _mm512_loadu_si512(from);
+    }
     for (int64_t word = 0; word < w.words; ++word) {
       __m512i place[kPlaces];
 #pragma GCC unroll 16
@@ -160,8 +185,12 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
       for (int p = 0; p < kPanels; ++p) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
     }
     if constexpr (kPaired) take_turns(sum[0][i][0], sum[0][i][1]);
+  }
 #pragma GCC unroll 16
-    for (int p = 0; p < kPanels; ++p) write(t, from + i, (t.group * kPanels + p) * kPanel, sum[0][i][p]);
+  for (int p = 0; p < kPanels; ++p) {
+    const Finish finish(t, t.group * kPanels + p);
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) finish.write(from + i, sum[0][i][p]);
   }
 }
 
@@ -200,12 +229,13 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
     x += kSplit * sizeof(int32_t);
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < kTokens; ++i) {
+  for (int p = 0; p < kPanels; ++p) {
+    const Finish finish(t, t.group * kPanels + p);
 #pragma GCC unroll 16
-    for (int p = 0; p < kPanels; ++p) {
+    for (int i = 0; i < kTokens; ++i) {
 #pragma GCC unroll 16
       for (int s = 1; s < kSplit; ++s) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
-      write(t, from + i, (t.group * kPanels + p) * kPanel, sum[0][i][p]);
+      finish.write(from + i, sum[0][i][p]);
     }
   }
 }
@@ -252,15 +282,61 @@ void run(const Task& t) noexcept {
 
 void to_bf16(const float* x, int64_t n, uint16_t* out) noexcept {
   for (int64_t i = 0; i < n; i += kPanel) {
-    const auto mask = static_cast<__mmask16>(n - i < kPanel ? (1U << (n - i)) - 1 : 0xFFFFU);
+    const __mmask16 mask = first_lanes(n - i);
     const __m256i rounded = (__m256i)_mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, x + i));  // NOLINT: as above
     _mm256_mask_storeu_epi16(out + i, mask, rounded);
   }
 }
 
+void quantize(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) noexcept {
+  constexpr int kApart = 4;  // to hide latencies
+  __m512 low[kApart], high[kApart];
+  for (int k = 0; k < kApart; ++k) low[k] = high[k] = _mm512_setzero_ps();
+  int64_t i = 0;
+  for (; i + kApart * kPanel <= n; i += kApart * kPanel) {
+#pragma GCC unroll 4
+    for (int k = 0; k < kApart; ++k) {
+      const __m512 v = _mm512_loadu_ps(x + i + k * kPanel);
+      low[k] = _mm512_min_ps(v, low[k]);
+      high[k] = _mm512_max_ps(v, high[k]);
+    }
+  }
+  for (; i < n; i += kPanel) {
+    const __m512 v = _mm512_maskz_loadu_ps(first_lanes(n - i), x + i);
+    low[0] = _mm512_min_ps(v, low[0]);
+    high[0] = _mm512_max_ps(v, high[0]);
+  }
+  for (int k = 1; k < kApart; ++k) {
+    low[0] = _mm512_min_ps(low[0], low[k]);
+    high[0] = _mm512_max_ps(high[0], high[k]);
+  }
+  *by = quantization(_mm512_reduce_min_ps(low[0]), _mm512_reduce_max_ps(high[0]), levels);
+  const __m512 inverse = _mm512_set1_ps(1 / by->scale);
+  const __m512i zero = _mm512_set1_epi32(by->zero);
+  const __m512i most = _mm512_set1_epi32(levels);
+  for (i = 0; i < n; i += kPanel) {
+    const __mmask16 mask = first_lanes(n - i);
+    const __m512 v = _mm512_mul_ps(_mm512_maskz_loadu_ps(mask, x + i), inverse);
+    const __m512i all = _mm512_add_epi32(_mm512_cvtps_epi32(v), zero);
+    const __m512i bounded = _mm512_min_epi32(_mm512_max_epi32(all, _mm512_setzero_si512()), most);
+    const __m128i bytes = _mm512_cvtepi32_epi8(bounded);
+    if (mask == 0xFFFFU) {
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(q + i), bytes);
+    } else {
+      _mm_mask_storeu_epi8(q + i, mask, bytes);
+    }
+  }
+}
+
+void spread(const std::byte* x, int64_t bytes, int64_t step, int64_t windows, std::byte* out) noexcept {
+  for (int64_t i = 0; i < windows; ++i, x += step, out += sizeof(__m512i)) {
+    _mm512_storeu_si512(out, bytes == 16 ? Int8::repeat(x) : BF16::repeat(x));
+  }
+}
+
 }  // namespace
 
-const avx512::Code kAvx512Code = {run<F32>, run<BF16>, run<Int8>, to_bf16};
+const avx512::Code kAvx512Code = {run<F32>, run<BF16>, run<Int8>, to_bf16, quantize, spread};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
