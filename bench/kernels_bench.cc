@@ -98,13 +98,14 @@ void ours(benchmark::State& state, const LinearKernel& kernel, const std::string
   state.counters["weight_KiB"] = static_cast<double>(linear->weight_bytes()) / 1024;
 }
 
-/// oneDNN's matmul, weights in the layout it likes best. int8: 7-bit activations that are quantised already.
+/// oneDNN's matmul, weights in the layout it likes best. bf16: x is rounded beforehand, y is f32. int8: 7-bit activations
+/// that are quantised already, y the sums: none of the scales, and not the zero point, that nm_int8 has to handle.
 void peer(benchmark::State& state, Precision precision, const Shape& s) {
   Case c(s, "dense");
   using dnnl::memory;
-  const bool int8 = precision == Precision::kInt8;
-  const auto x_type = int8 ? memory::data_type::u8 : memory::data_type::f32;
-  const auto w_type = int8 ? memory::data_type::s8 : memory::data_type::f32;
+  const bool int8 = precision == Precision::kInt8, bf16 = precision == Precision::kBf16;
+  const auto x_type = int8 ? memory::data_type::u8 : bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+  const auto w_type = int8 ? memory::data_type::s8 : bf16 ? memory::data_type::bf16 : memory::data_type::f32;
   std::vector<uint8_t> q(c.x.size());
   std::vector<int8_t> w(c.weights.size());
   for (size_t i = 0; i < q.size(); ++i) q[i] = static_cast<uint8_t>(i * 37 % 128);
@@ -115,21 +116,27 @@ void peer(benchmark::State& state, Precision precision, const Shape& s) {
   const memory::desc any({s.inputs, s.outputs}, w_type, memory::format_tag::any);
   const memory::desc y_desc({s.rows, s.outputs}, memory::data_type::f32, memory::format_tag::ab);
   const dnnl::matmul::primitive_desc primitive({x_desc, any, y_desc}, engine);
-  const memory::desc plain({s.inputs, s.outputs}, w_type, memory::format_tag::ba);
-  memory from(plain, engine, int8 ? static_cast<void*>(w.data()) : c.weights.data());
+  const auto from = [&](void* data, memory::data_type type, const memory::dims& dims, memory::format_tag tag) {
+    return memory({dims, type, tag}, engine, data);
+  };
+  const auto f32 = memory::data_type::f32;
   memory weights(primitive.weights_desc(), engine);
-  dnnl::reorder(from, weights).execute(stream, from, weights);
+  memory w_from = from(int8 ? static_cast<void*>(w.data()) : c.weights.data(), int8 ? w_type : f32,
+                       {s.inputs, s.outputs}, memory::format_tag::ba);
+  dnnl::reorder(w_from, weights).execute(stream, w_from, weights);
+  memory x(x_desc, engine);
+  memory x_from = from(int8 ? static_cast<void*>(q.data()) : c.x.data(), int8 ? x_type : f32, {s.rows, s.inputs},
+                       memory::format_tag::ab);
+  dnnl::reorder(x_from, x).execute(stream, x_from, x);
   const dnnl::matmul matmul(primitive);
   const std::unordered_map<int, memory> arguments = {
-      {DNNL_ARG_SRC, memory(x_desc, engine, int8 ? static_cast<void*>(q.data()) : c.x.data())},
-      {DNNL_ARG_WEIGHTS, weights},
-      {DNNL_ARG_DST, memory(y_desc, engine, c.y.data())}};
+      {DNNL_ARG_SRC, x}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, memory(y_desc, engine, c.y.data())}};
   const auto run = [&] {
     matmul.execute(stream, arguments);
     stream.wait();
   };
   run();
-  if (!int8 && !c.right(precision, 32, 1e-2)) return state.SkipWithError("wrong result");
+  if (!int8 && !c.right(precision, bf16 ? 16 : 32, 1e-2)) return state.SkipWithError("wrong result");
   for (auto _ : state) run();
   count(state, s);
   state.SetLabel(primitive.impl_info_str());
@@ -152,7 +159,7 @@ int main(int argc, char** argv) {
     for (const int64_t rows : {1, 8, 32, 128, 1024}) {
       shape.rows = rows;
       const auto at = fmt::format("{}/{}/{}", rows, shape.inputs, shape.outputs);
-      for (const Precision precision : {Precision::kF32, Precision::kInt8}) {
+      for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kInt8}) {
         const auto name = fmt::format("onednn/{}/dense/{}", name_of(precision), at);
         benchmark::RegisterBenchmark(name.c_str(), peer, precision, shape)->UseRealTime();
       }

@@ -43,6 +43,9 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
   return cut;
 }
 
+/// Rows a multiple of 4096 bytes apart would compete for the same lines of the first-level cache.
+int64_t apart(int64_t stride) { return stride % 4096 == 0 ? stride + kVector : stride; }
+
 /// T: float, uint16_t (bf16) or int8_t.
 template <typename T>
 class Avx512 : public Linear {
@@ -64,7 +67,7 @@ class Avx512 : public Linear {
     groups_ = ceil_div(layout_.outputs, group_ * kPanel);
     // Where the last window begins, and what is read from there.
     const int64_t reach = (layout_.windows - 1) * cut_.window + std::max(kWindowInputs, cut_.window);
-    stride_ = ceil_div(std::max(reach, inputs_), kWindowInputs) * kWindowInputs * kXBytes;
+    stride_ = apart(ceil_div(std::max(reach, inputs_), kWindowInputs) * kWindowInputs * kXBytes);
     weights_.resize(static_cast<size_t>(groups_ * steps() * group_ * kPanel));
     if (sparse) places_.resize(static_cast<size_t>(groups_ * words() * place_panels() * kPanel));
     fill(rows, sparse);
@@ -135,7 +138,7 @@ class Avx512 : public Linear {
   [[nodiscard]] bool is_spread(int64_t rows) const {
     return layout_.places != nullptr && !std::is_same_v<T, float> && rows > kFewTokens;
   }
-  [[nodiscard]] int64_t spread_stride() const { return layout_.windows * kVector; }
+  [[nodiscard]] int64_t spread_stride() const { return apart(layout_.windows * kVector); }
   // Pieces of scratch, each filled up to whole vectors.
   [[nodiscard]] int64_t staged_bytes(int64_t rows) const { return is_staged() ? ceil_div(rows * stride_, kVector) * kVector : 0; }
   static int64_t quantized_bytes(int64_t rows) {
