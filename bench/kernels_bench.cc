@@ -98,8 +98,9 @@ void ours(benchmark::State& state, const LinearKernel& kernel, const std::string
   state.counters["weight_KiB"] = static_cast<double>(linear->weight_bytes()) / 1024;
 }
 
-/// oneDNN's matmul, weights in the layout it likes best. bf16: x is rounded beforehand, y is f32. int8: 7-bit activations
-/// that are quantised already, y the sums: none of the scales, and not the zero point, that nm_int8 has to handle.
+/// oneDNN's matmul, weights in the layout it likes best. bf16: x is rounded beforehand, y is f32. int8: 7-bit
+/// activations that are quantised already, y the sums: none of the scales, and not the zero point, that nm_int8 has to
+/// handle.
 void peer(benchmark::State& state, Precision precision, const Shape& s) {
   Case c(s, "dense");
   using dnnl::memory;

@@ -3,15 +3,19 @@
 
     .venv/bin/pip install -r bench/peers/requirements.txt
     .venv/bin/python bench/peers/runtime.py [--shape minilm] [--pattern 2:4] [--threads 1] [--rounds 3]
-        [--cases 1x32,1x128,8x128] [--precisions f32,int8]
+        [--cases 1x32,1x128,8x128] [--precisions f32,bf16,int8] [--deepsparse PYTHON]
 
 The peers: ONNX Runtime (all graph optimisations; int8: dynamic quantisation per channel, 7-bit weights where the CPU has
-no VNNI, as its docs advise), OpenVINO (latency hint, one stream; f32) and PyTorch (inference mode, SDPA; int8: dynamic).
+no VNNI, as its docs advise), OpenVINO (latency hint, one stream; int8: NNCF's post-training quantisation for
+transformers, calibrated on random tokens), PyTorch (inference mode, SDPA; int8: dynamic) and, f32 only, DeepSparse 1.8.0,
+which has to be in a Python of its own: python3.11 -m venv ds && ds/bin/pip install deepsparse==1.8.0, then
+--deepsparse ds/bin/python. bf16 is compared where the CPU has it, else with the f32 engines.
 Every engine's logits are compared with PyTorch's before anything is timed. In each round every engine runs
 for --seconds in turn; a ratio is the median over rounds of peer / nxm within a round. Times in milliseconds, medians.
 """
 
 import argparse
+import copy
 import json
 import logging
 import os
@@ -34,7 +38,8 @@ def arguments():
     parser.add_argument("--rounds", default=3, type=int)
     parser.add_argument("--seconds", default=2.0, type=float)
     parser.add_argument("--cases", default="1x32,1x128,8x128", type=lambda text: text.split(","))
-    parser.add_argument("--precisions", default="f32,int8", type=lambda text: text.split(","))
+    parser.add_argument("--precisions", default="f32,bf16,int8", type=lambda text: text.split(","))
+    parser.add_argument("--deepsparse", metavar="PYTHON", help="a Python that has deepsparse")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -45,6 +50,7 @@ for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
 os.environ["OMP_NUM_THREADS"] = str(args.threads)  # before the engines start
 warnings.simplefilter("ignore")  # of exporters, about their own future
 
+import nncf  # noqa: E402
 import numpy as np  # noqa: E402
 import onnxruntime as ort  # noqa: E402
 import openvino as ov  # noqa: E402
@@ -57,6 +63,7 @@ torch.set_num_threads(args.threads)
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 logging.disable(logging.WARNING)
+HAS_BF16 = "avx512_bf16" in pathlib.Path("/proc/cpuinfo").read_text()
 
 
 class Logits(torch.nn.Module):
@@ -88,22 +95,53 @@ def onnx_sessions(model, folder, example):
     return {"f32": session(plain), "int8": session(int8)}
 
 
-def openvino_session(model, example):
+def openvino_sessions(model, example):
     converted = ov.convert_model(model, example_input=example)
-    settings = {
-        "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": args.threads, "NUM_STREAMS": 1,
-        "INFERENCE_PRECISION_HINT": "f32",
-    }
-    request = ov.Core().compile_model(converted, "CPU", settings).create_infer_request()
-    return lambda inputs: request.infer(list(inputs))[0]
+    samples = [list(inputs_of(1, tokens, seed=tokens)) for tokens in range(16, 128, 4)]
+    small = nncf.quantize(converted, nncf.Dataset(samples), model_type=nncf.ModelType.TRANSFORMER)
+
+    def session(which, precision):
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": args.threads, "NUM_STREAMS": 1,
+            "INFERENCE_PRECISION_HINT": precision,
+        }
+        request = ov.Core().compile_model(which, "CPU", settings).create_infer_request()
+        return lambda inputs: request.infer(list(inputs))[0].copy()
+
+    return {"f32": session(converted, "f32"), "bf16": session(converted, "bf16"), "int8": session(small, "f32")}
 
 
 def torch_session(model):
     def run(inputs):
         with torch.inference_mode():
-            return model(*(torch.from_numpy(value) for value in inputs)).numpy()
+            return model(*(torch.from_numpy(value) for value in inputs)).float().numpy()
 
     return run
+
+
+class DeepSparse:
+    """deepsparse_worker.py on the other end of a pipe."""
+
+    def __init__(self, model):
+        worker = pathlib.Path(__file__).with_name("deepsparse_worker.py")
+        self.process = subprocess.Popen(
+            [args.deepsparse, worker, model, str(args.threads)], text=True, stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        )
+        while self.process.stdout.readline() != "ready\n":
+            assert self.process.poll() is None, f"{args.deepsparse} has no deepsparse that runs"
+
+    def ask(self, inputs, seconds):
+        self.process.stdin.write(json.dumps({"inputs": [v.tolist() for v in inputs], "seconds": seconds}) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        while not line.startswith("{"):  # it greets
+            assert line, "DeepSparse stopped"
+            line = self.process.stdout.readline()
+        return json.loads(line)
+
+    def __call__(self, inputs):
+        return np.array(self.ask(inputs, 0)["logits"])
 
 
 def peers(folder, scratch):
@@ -111,16 +149,24 @@ def peers(folder, scratch):
     example = tuple(torch.ones(1, 16, dtype=torch.int64) for _ in range(3))
     with torch.inference_mode():
         onnx = onnx_sessions(model, scratch, example)
-        openvino = openvino_session(model, example)
+        openvino = openvino_sessions(model, example)
     small = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
-    return {
-        "f32": {"onnxruntime": onnx["f32"], "openvino": openvino, "torch": torch_session(model)},
-        "int8": {"onnxruntime": onnx["int8"], "torch": torch_session(small)},
+    engines = {
+        "f32": {"onnxruntime": onnx["f32"], "openvino": openvino["f32"], "torch": torch_session(model)},
+        "int8": {"onnxruntime": onnx["int8"], "openvino": openvino["int8"], "torch": torch_session(small)},
     }
+    if args.deepsparse:
+        engines["f32"]["deepsparse"] = DeepSparse(scratch / "model.onnx")
+    if HAS_BF16:
+        half = copy.deepcopy(model).bfloat16()
+        engines["bf16"] = {"openvino": openvino["bf16"], "torch": torch_session(half)}
+    else:
+        engines["bf16"] = engines["f32"]
+    return {precision: engines[precision] for precision in ["f32", *args.precisions]}
 
 
-def inputs_of(batch, tokens, vocabulary=30522):
-    ids = np.random.default_rng(0).integers(5, vocabulary, (batch, tokens))
+def inputs_of(batch, tokens, vocabulary=30522, seed=0):
+    ids = np.random.default_rng(seed).integers(5, vocabulary, (batch, tokens))
     return ids, np.ones_like(ids), np.zeros_like(ids)
 
 
@@ -143,6 +189,8 @@ def verify(folder, engines):
 
 
 def time_peer(run, inputs):
+    if isinstance(run, DeepSparse):
+        return run.ask(inputs, args.seconds)["median_ms"]
     times = []
     end = time.monotonic() + args.seconds
     while len(times) < 5 or time.monotonic() < end:
@@ -176,8 +224,7 @@ def main():
                     sparse = time_nxm(folder, precision, batch, tokens)
                     times = {"nxm": sparse["median_ms"]}
                     times["nxm dense"] = time_nxm(folder, precision, batch, tokens, "--dense")["median_ms"]
-                    # bf16 is compared with the f32 engines where the CPU has no bf16 of its own.
-                    for name, run in engines["int8" if precision == "int8" else "f32"].items():
+                    for name, run in engines[precision].items():
                         times[name] = time_peer(run, inputs)
                     rounds.append(times)
                 row = {"case": case, "precision": precision, "cpu": sparse["cpu"], "target": sparse["target"]}
@@ -190,7 +237,7 @@ def main():
                     print(json.dumps(row), flush=True)
     if not args.json:
         print(f"{args.shape}, {args.pattern}, {args.threads} thread(s), {rows[0]['cpu']}, {rows[0]['target']}")
-        names = ["nxm", "nxm dense", "onnxruntime", "openvino", "torch"]
+        names = ["nxm", "nxm dense", "onnxruntime", "openvino", "torch", "deepsparse"]
         print(f"{'batch x tokens':15} {'':5}" + "".join(f"{name:>14}" for name in names) + "   ratios to nxm")
         for row in rows:
             cells = "".join(f"{row[name]:14.2f}" if name in row else f"{'–':>14}" for name in names)

@@ -115,7 +115,8 @@ TEST(Reference, IsTheProduct) {
   const Layer layer("2:4", DType::kF32, 5, 24, rng);
   const auto x = normal(2 * 24, rng);
   for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kInt8}) {
-    const auto y = run(*make_reference(layer.source, precision, precision == Precision::kInt8 ? 8 : 32), x, 2, 24, 5, {layer.bias.data(), false}, pool);
+    const auto y = run(*make_reference(layer.source, precision, precision == Precision::kInt8 ? 8 : 32), x, 2, 24, 5,
+                       {layer.bias.data(), false}, pool);
     for (size_t r = 0; r < 2; ++r) {
       for (size_t o = 0; o < 5; ++o) {
         double sum = layer.bias[o];

@@ -50,7 +50,8 @@ int64_t apart(int64_t stride) { return stride % 4096 == 0 ? stride + kVector : s
 template <typename T>
 class Avx512 : public Linear {
  public:
-  Avx512(const LinearSource& source, bool sparse) : inputs_(source.inputs()), group_(sparse ? kSparseGroup : kDenseGroup) {
+  Avx512(const LinearSource& source, bool sparse)
+      : inputs_(source.inputs()), group_(sparse ? kSparseGroup : kDenseGroup) {
     const WeightRows rows(source);
     layout_.outputs = rows.outputs();
     if (sparse) {
@@ -90,7 +91,8 @@ class Avx512 : public Linear {
         std::byte* row = staged + r * stride_;
         stage(x.row(r), row, by + r);
         if (!spreads) continue;
-        code()->spread(row, kWindowInputs * kXBytes, cut_.window * kXBytes, layout_.windows, spread + r * spread_stride());
+        code()->spread(row, kWindowInputs * kXBytes, cut_.window * kXBytes, layout_.windows,
+                       spread + r * spread_stride());
       }
     };
     if (is_staged()) pool.parallel_for(x.rows, kStageGrain / inputs_ + 1, std::ref(stage_rows));
@@ -102,10 +104,17 @@ class Avx512 : public Linear {
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = i / groups_ * block;
-        const Task task = {layout_,       i % groups_,   from + row * stride,
-                           stride,        window,        std::is_same_v<T, int8_t> ? by + row : nullptr,
-                           std::min(block, x.rows - row), tile,
-                           y.row(row),    epilogue.bias, epilogue.gelu};
+        const Task task = {layout_,
+                           i % groups_,
+                           from + row * stride,
+                           stride,
+                           window,
+                           std::is_same_v<T, int8_t> ? by + row : nullptr,
+                           std::min(block, x.rows - row),
+                           tile,
+                           y.row(row),
+                           epilogue.bias,
+                           epilogue.gelu};
         if constexpr (std::is_same_v<T, float>) {
           code()->f32(task);
         } else if constexpr (std::is_same_v<T, uint16_t>) {
@@ -127,8 +136,8 @@ class Avx512 : public Linear {
   }
 
  private:
-  static constexpr int64_t kXBytes = sizeof(T);                       // of an activation as the code takes it
-  static constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);   // of a lane
+  static constexpr int64_t kXBytes = sizeof(T);                      // of an activation as the code takes it
+  static constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);  // of a lane
 
   [[nodiscard]] int64_t words() const { return layout_.windows * cut_.words; }
   [[nodiscard]] int64_t steps() const { return words() * cut_.word_steps; }
@@ -140,7 +149,9 @@ class Avx512 : public Linear {
   }
   [[nodiscard]] int64_t spread_stride() const { return apart(layout_.windows * kVector); }
   // Pieces of scratch, each filled up to whole vectors.
-  [[nodiscard]] int64_t staged_bytes(int64_t rows) const { return is_staged() ? ceil_div(rows * stride_, kVector) * kVector : 0; }
+  [[nodiscard]] int64_t staged_bytes(int64_t rows) const {
+    return is_staged() ? ceil_div(rows * stride_, kVector) * kVector : 0;
+  }
   static int64_t quantized_bytes(int64_t rows) {
     const int64_t bytes = std::is_same_v<T, int8_t> ? rows * static_cast<int64_t>(sizeof(Quantized)) : 0;
     return ceil_div(bytes, kVector) * kVector;

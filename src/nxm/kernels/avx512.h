@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Products on AVX-512, one scheme for f32, bf16 and int8, dense and N:M: outputs in lanes of 32 bits, each with one, two
-// or four weights that meet as many activations in one instruction. This is the code; avx512.cc wraps it into a Linear.
-// Internal to kernels.
+// Products on AVX-512, one scheme for f32, bf16 and int8, dense and N:M: outputs in lanes of 32 bits, each with one,
+// two or four weights that meet as many activations in one instruction. This is the code; avx512.cc wraps it into a
+// Linear. Internal to kernels.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nxm/kernels/avx512.h"
-
 #include <algorithm>
 
+#include "nxm/kernels/avx512.h"
 #include "nxm/kernels/simd_targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -26,8 +25,8 @@ using avx512::Task;
 constexpr int64_t kPanel = avx512::kPanel;
 using Lanes = hn::CappedTag<float, kPanel>;
 
-/// What differs between the precisions. `repeat`: a window of x, filling a vector. `select`: lane l takes from `window` what the lowest 4 bits of each of its
-/// weights' places say; `places >> 4` has the next step's.
+/// What differs between the precisions. `repeat`: a window of x, filling a vector. `select`: lane l takes from `window`
+/// what the lowest 4 bits of each of its weights' places say; `places >> 4` has the next step's.
 struct F32 {
   using Sum = __m512;
   static constexpr int64_t kWeights = 1;
@@ -80,8 +79,7 @@ HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < 
 /// From the sums of a panel to y. int8: scale_x scale_w (sum - zero sum_w).
 class Finish {
  public:
-  HWY_INLINE Finish(const Task& t, int64_t panel)
-      : t_(t), first_(panel * kPanel), width_(t.weights.outputs - first_) {
+  HWY_INLINE Finish(const Task& t, int64_t panel) : t_(t), first_(panel * kPanel), width_(t.weights.outputs - first_) {
     if (t.bias != nullptr && width_ > 0) bias_ = _mm512_maskz_loadu_ps(first_lanes(width_), t.bias + first_);
     if (t.by == nullptr) return;
     sums_ = _mm512_loadu_si512(t.weights.sums + first_);
@@ -251,10 +249,10 @@ HWY_INLINE void tiles(const Task& t, const Tile* by_tokens) {
 
 template <class P, int kSteps, bool kPaired>
 void sparse_tiles(const Task& t) {
-  static constexpr Tile kTiles[] = {
-      sparse_tile<P, 1, kSteps, kPaired>, sparse_tile<P, 2, kSteps, kPaired>, sparse_tile<P, 3, kSteps, kPaired>,
-      sparse_tile<P, 4, kSteps, kPaired>, sparse_tile<P, 5, kSteps, kPaired>, sparse_tile<P, 6, kSteps, kPaired>,
-      sparse_tile<P, 7, kSteps, kPaired>, sparse_tile<P, 8, kSteps, kPaired>};
+  static constexpr Tile kTiles[] = {sparse_tile<P, 1, kSteps, kPaired>, sparse_tile<P, 2, kSteps, kPaired>,
+                                    sparse_tile<P, 3, kSteps, kPaired>, sparse_tile<P, 4, kSteps, kPaired>,
+                                    sparse_tile<P, 5, kSteps, kPaired>, sparse_tile<P, 6, kSteps, kPaired>,
+                                    sparse_tile<P, 7, kSteps, kPaired>, sparse_tile<P, 8, kSteps, kPaired>};
   tiles(t, kTiles);
 }
 

@@ -19,10 +19,10 @@
 #define NXM_CASE_AVX2(name)
 #endif
 #if HWY_TARGETS & HWY_AVX3
-#define NXM_CASE_AVX512(name)                         \
-  case Target::kAvx512:                               \
-  case Target::kAvx512Vnni:                           \
-  case Target::kAvx512Bf16:                           \
+#define NXM_CASE_AVX512(name) \
+  case Target::kAvx512:       \
+  case Target::kAvx512Vnni:   \
+  case Target::kAvx512Bf16:   \
     return &N_AVX3::name;
 #else
 #define NXM_CASE_AVX512(name)
