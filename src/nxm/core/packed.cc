@@ -122,6 +122,16 @@ void check_sizes(const PackedView& packed, std::string_view layer) {
   check_size(layer, "scales", scales.size(), dtype == DType::kI8 ? rows : 0);
 }
 
+/// Do the indices of each group ascend and stay within it?
+bool in_order(std::span<const uint8_t> columns, const Pattern& p) {
+  bool good = true;
+  for (size_t group = 0; group < columns.size(); group += to_size(p.keep)) {
+    for (size_t k = 1; k < to_size(p.keep); ++k) good &= columns[group + k - 1] < columns[group + k];
+    good &= columns[group + to_size(p.keep) - 1] < p.of;
+  }
+  return good;
+}
+
 void check_indices(const PackedView& packed, std::string_view layer) {
   const Pattern& p = packed.pattern;
   const auto keep = to_size(p.keep);
@@ -130,7 +140,8 @@ void check_indices(const PackedView& packed, std::string_view layer) {
   const size_t used_bits = columns.size() * to_size(index_bits(p)) % 8;  // of a row's last byte; 0: all
   for (int64_t r = 0; r < packed.rows; r += p.share) {
     unpack_indices(packed, r, columns);
-    for (size_t i = 0; i < columns.size(); ++i) {
+    const size_t suspects = in_order(columns, p) ? 0 : columns.size();
+    for (size_t i = 0; i < suspects; ++i) {
       if (columns[i] >= p.of) {
         fail(layer, "row {}, group {}: index {} is outside a group of {}. The file is damaged; pack the model again", r,
              i / keep, columns[i], p.of);
@@ -213,6 +224,7 @@ void check(const PackedView& packed, std::string_view layer) {
   }
   std::vector<float> values(to_size(row_values(packed.pattern, packed.cols)));
   for (int64_t r = 0; r < packed.rows; ++r) {
+    if (int8 && std::isfinite(kInt8Max * packed.scales[to_size(r)])) continue;
     read_values(packed, r, values);
     const auto bad = std::find_if_not(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
     if (bad != values.end()) {
@@ -229,6 +241,10 @@ void unpack_indices(const PackedView& packed, int64_t r, std::span<uint8_t> out)
   const auto row_bytes = to_size(index_row_bytes(p, packed.cols));
   const std::byte* next = packed.indices.data() + to_size(r / p.share) * row_bytes;
   const uint32_t mask = (1U << bits) - 1;
+  if (bits == 2) {  // of = 3 or 4
+    for (size_t i = 0; i < out.size(); ++i) out[i] = std::to_integer<uint8_t>(next[i / 4]) >> i % 4 * 2 & 3;
+    return;
+  }
   uint32_t pending = 0;  // the lowest `held` bits are read and not yet used
   size_t held = 0;
   for (uint8_t& index : out) {

@@ -13,25 +13,22 @@ const std::string kWords = "bert.embeddings.word_embeddings.weight";
 Embedding::Embedding(const LayerReader& reader)
     : hidden_(reader.config().hidden_size),
       type_(reader.check_shape(kWords).dtype),
-      word_bytes_(reader.dir().info(kWords).bytes()),
-      words_(std::make_unique_for_overwrite<std::byte[]>(word_bytes_)),
+      words_(reader.dir().map(kWords)),
       positions_(reader.tensor("bert.embeddings.position_embeddings.weight")),
-      types_(reader.tensor("bert.embeddings.token_type_embeddings.weight")) {
-  reader.dir().read(kWords, {words_.get(), word_bytes_});
-}
+      types_(reader.tensor("bert.embeddings.token_type_embeddings.weight")) {}
 
 void Embedding::sum(const Batch& batch, int64_t begin, int64_t end, float* out) const {
   const auto width = static_cast<size_t>(hidden_);
   const size_t row_bytes = width * size_of(type_);
   for (int64_t r = begin; r < end; ++r) {
     float* x = out + r * hidden_;
-    to_f32(type_, {words_.get() + static_cast<size_t>(batch.ids[r]) * row_bytes, row_bytes}, {x, width});
+    to_f32(type_, words_.bytes().subspan(static_cast<size_t>(batch.ids[r]) * row_bytes, row_bytes), {x, width});
     const float* position = positions_.data() + batch.positions[r] * hidden_;
     const float* type = types_.data() + batch.type_ids[r] * hidden_;
     for (size_t i = 0; i < width; ++i) x[i] += type[i] + position[i];
   }
 }
 
-size_t Embedding::bytes() const { return word_bytes_ + (positions_.size() + types_.size()) * sizeof(float); }
+size_t Embedding::bytes() const { return words_.bytes().size() + (positions_.size() + types_.size()) * sizeof(float); }
 
 }  // namespace nxm

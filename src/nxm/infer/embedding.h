@@ -3,17 +3,16 @@
 // The sum of word, position and type embedding of each token. Not the LayerNorm behind it (encoder.h).
 
 #include <cstddef>
-#include <memory>
 #include <vector>
 
 #include "nxm/core/dtype.h"
 #include "nxm/data/dataset.h"
 #include "nxm/infer/layer.h"
+#include "nxm/io/mapping.h"
 
 namespace nxm {
 
-/// The word table is a third to a half of a small model, and a batch reads few of its rows: it stays in the type it is
-/// stored in.
+/// The word table is a third to a half of a small model, and a batch reads few of its rows: it stays in the file.
 class Embedding {
  public:
   explicit Embedding(const LayerReader& reader);
@@ -25,8 +24,7 @@ class Embedding {
  private:
   int64_t hidden_;
   DType type_;
-  size_t word_bytes_;  // of the whole table
-  std::unique_ptr<std::byte[]> words_;
+  Mapping words_;
   std::vector<float> positions_, types_;
 };
 

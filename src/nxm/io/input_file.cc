@@ -2,6 +2,7 @@
 #include "nxm/io/input_file.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -48,6 +49,10 @@ InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
   bytes_ = static_cast<uint64_t>(status.st_size);
 }
 
+Mapping::~Mapping() {
+  if (start_ != nullptr) ::munmap(start_, pages_);
+}
+
 InputFile::~InputFile() {
   if (fd_ >= 0) ::close(fd_);
 }
@@ -67,6 +72,17 @@ void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
     }
     done += static_cast<size_t>(n);
   }
+}
+
+Mapping InputFile::map(uint64_t offset, size_t size) const {
+  if (offset > bytes_ || size > bytes_ - offset) {
+    fail(path_.string(), "expected {} bytes from byte {} on, but the file has {}. It was truncated; fetch it again", size,
+         offset, bytes_);
+  }
+  const uint64_t skipped = offset % static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
+  void* start = ::mmap(nullptr, size + skipped, PROT_READ, MAP_SHARED, fd_, static_cast<off_t>(offset - skipped));
+  if (start == MAP_FAILED) fail_errno(path_, "map it into memory", errno);
+  return {start, size + skipped, skipped};
 }
 
 std::string read_file(const std::filesystem::path& path, size_t limit) {

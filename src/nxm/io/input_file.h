@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A regular file opened for reading. Not memory-mapped: a file that shrinks while it is read is an Error, not a signal.
+// A regular file opened for reading. What read_at() meets, a file that shrinks among it, is an Error, not a signal.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,6 +8,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "nxm/io/mapping.h"
 
 namespace nxm {
 
@@ -26,6 +28,8 @@ class InputFile {
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
   /// Fills `out` with the bytes from `offset` on; throws Error if the file ends before. Safe to call concurrently.
   void read_at(uint64_t offset, std::span<std::byte> out) const;
+  /// `size` > 0 bytes from `offset` on, which outlive this object. Throws Error if the file had fewer when it was opened.
+  [[nodiscard]] Mapping map(uint64_t offset, size_t size) const;
 
  private:
   std::filesystem::path path_;

@@ -243,6 +243,11 @@ void ModelDir::read(std::string_view name, std::span<std::byte> out) const {
   files_[at.file].read(*at.stored_name, out);
 }
 
+Mapping ModelDir::map(std::string_view name) const {
+  const Place& at = place(name);
+  return files_[at.file].map(*at.stored_name);
+}
+
 uint64_t ModelDir::weight_bytes() const {
   uint64_t bytes = 0;
   for (const SafetensorsFile& file : files_) bytes += file.file_bytes();

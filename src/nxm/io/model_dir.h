@@ -47,6 +47,7 @@ class ModelDir {
   void read_f32(std::string_view name, std::span<float> out) const;
   /// Its bytes as stored; of a packed weight only part by part.
   void read(std::string_view name, std::span<std::byte> out) const;
+  [[nodiscard]] Mapping map(std::string_view name) const;  ///< as SafetensorsFile::map()
   /// Bytes of the weight files on disk.
   [[nodiscard]] uint64_t weight_bytes() const;
 

@@ -92,6 +92,11 @@ void SafetensorsFile::read(std::string_view name, std::span<std::byte> out) cons
   file_.read_at(data_begin_ + tensor.begin, out);
 }
 
+Mapping SafetensorsFile::map(std::string_view name) const {
+  const TensorInfo& tensor = info(name);
+  return file_.map(data_begin_ + tensor.begin, tensor.bytes());
+}
+
 void SafetensorsFile::read_f32(std::string_view name, std::span<float> out) const {
   const TensorInfo& tensor = info(name);
   const size_t width = size_of(tensor.dtype);

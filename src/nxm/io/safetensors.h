@@ -18,7 +18,7 @@
 
 namespace nxm {
 
-/// An open file. Tensors are read on demand with pread, so a file that shrinks is an Error, not a signal.
+/// An open file. Tensors are read on demand with pread, so a file that shrinks is an Error, not a signal (but see map()).
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
@@ -32,6 +32,8 @@ class SafetensorsFile {
   [[nodiscard]] const TensorInfo& info(std::string_view name) const;
   /// Its bytes as stored. out.size() must be info(name).bytes(), else ContractError.
   void read(std::string_view name, std::span<std::byte> out) const;
+  /// A tensor's bytes without a copy, for large ones of which little is needed; see Mapping.
+  [[nodiscard]] Mapping map(std::string_view name) const;
   /// Its values as f32 (F16, BF16, F32, F64 stored; another type is an Error). out.size() must be elements().
   void read_f32(std::string_view name, std::span<float> out) const;
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <functional>
+#include <numeric>
 #include <type_traits>
 #include <vector>
 
@@ -168,38 +169,51 @@ class Avx512 : public Linear {
     std::fill(out + inputs_ * kXBytes, out + stride_, std::byte{0});
   }
 
+  /// Where the k-th stored weight of a row goes, seen from its panel and lane.
+  struct Slot {
+    int64_t weight;        // in T
+    int64_t word, first;   // of its place, and the column that place 0 is
+    unsigned shift;
+  };
+  [[nodiscard]] std::vector<Slot> slots(int64_t stored) const {
+    std::vector<Slot> slots;
+    for (int64_t k = 0; k < stored; ++k) {
+      const int64_t window = k / cut_.kept;
+      const int64_t step = k % cut_.kept / kWeights;  // of the window
+      const int64_t i = k % cut_.kept % kWeights;
+      const int64_t word = window * cut_.words + step / cut_.word_steps;
+      slots.push_back({(window * cut_.words * cut_.word_steps + step) * group_ * kPanel * kWeights + i,
+                       word * place_panels() * kPanel, window * cut_.window,
+                       static_cast<unsigned>(32 / kWeights * i + 4 * (step % cut_.word_steps))});
+    }
+    return slots;
+  }
+
   void fill(const WeightRows& rows, bool sparse) {
-    const auto kept = static_cast<size_t>(rows.kept());
     if constexpr (std::is_same_v<T, int8_t>) {
       sums_.resize(static_cast<size_t>(groups_ * group_ * kPanel));
       scales_.resize(sums_.size());
     }
-    std::vector<int32_t> columns(kept);
-    std::vector<T> values(kept);
-    auto* weights = reinterpret_cast<T*>(weights_.data());
+    const std::vector<Slot> slot = slots(sparse ? rows.kept() : inputs_);
+    std::vector<int32_t> columns(static_cast<size_t>(rows.kept()));
+    std::vector<T> values(columns.size());
     for (int64_t o = 0; o < layout_.outputs; ++o) {
       rows.columns(o, columns);
       if constexpr (std::is_same_v<T, int8_t>) {
         scales_[static_cast<size_t>(o)] = rows.values(o, std::span<T>(values));
-        for (const int8_t w : values) sums_[static_cast<size_t>(o)] += w;
+        sums_[static_cast<size_t>(o)] = std::accumulate(values.begin(), values.end(), 0);
       } else {
         rows.values(o, std::span<T>(values));
       }
       const int64_t group = o / (group_ * kPanel);
       const int64_t panel = layout_.paired ? o % 2 : o / kPanel % group_;
       const int64_t lane = layout_.paired ? o / 2 % kPanel : o % kPanel;
-      for (size_t n = 0; n < kept; ++n) {
-        const int64_t k = sparse ? static_cast<int64_t>(n) : columns[n];  // its place among those that are stored
-        const int64_t window = k / cut_.kept;
-        const int64_t step = k % cut_.kept / kWeights;  // of the window
-        const int64_t i = k % cut_.kept % kWeights;
-        const int64_t at = ((group * steps() + window * cut_.words * cut_.word_steps + step) * group_ + panel) * kPanel;
-        weights[(at + lane) * kWeights + i] = values[n];
-        if (!sparse || panel >= place_panels()) continue;
-        const int64_t word = window * cut_.words + step / cut_.word_steps;
-        const int64_t place = columns[n] - window * cut_.window;
-        places_[static_cast<size_t>(((group * words() + word) * place_panels() + panel) * kPanel + lane)] |=
-            static_cast<uint32_t>(place) << (32 / kWeights * i + 4 * (step % cut_.word_steps));
+      T* weights = reinterpret_cast<T*>(weights_.data() + (group * steps() * group_ + panel) * kPanel + lane);
+      for (size_t k = 0; k < values.size(); ++k) weights[slot[sparse ? k : columns[k]].weight] = values[k];
+      if (!sparse || panel >= place_panels()) continue;
+      uint32_t* places = places_.data() + (group * words() * place_panels() + panel) * kPanel + lane;
+      for (size_t k = 0; k < columns.size(); ++k) {
+        places[slot[k].word] |= static_cast<uint32_t>(columns[k] - slot[k].first) << slot[k].shift;
       }
     }
   }

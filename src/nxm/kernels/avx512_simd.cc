@@ -13,9 +13,9 @@
 #include "nxm/kernels/math-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
-HWY_BEFORE_NAMESPACE();
-// Beyond what Highway 1.0 knows. Which function needs which is for the table of kernels to know.
-HWY_PUSH_ATTRIBUTES("avx512vnni,avx512bf16")
+// Highway's HWY_BEFORE_NAMESPACE(), and what Highway 1.0 does not know. Which function needs which is for the table of
+// kernels to know.
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni,avx512bf16")
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
@@ -338,7 +338,6 @@ const avx512::Code kAvx512Code = {run<F32>, run<BF16>, run<Int8>, to_bf16, quant
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
-HWY_AFTER_NAMESPACE();
 #endif
 
 #if HWY_ONCE

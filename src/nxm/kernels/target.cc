@@ -1,33 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/kernels/target.h"
 
+#include <utility>
 #include <vector>
 
 #include "nxm/core/env.h"
 #include "nxm/core/error.h"
 #include "nxm/kernels/simd_targets.h"
-// Highway's own header comes after the choice of its targets.
-#include <hwy/targets.h>
 
 namespace nxm {
 namespace {
 
+#if HWY_TARGETS & HWY_AVX2
+// Each needs what those before it need. The macro wants literals.
+#define NXM_HAS(feature) (__builtin_cpu_supports(feature) != 0)
+bool has_avx2() { return NXM_HAS("avx2") && NXM_HAS("fma") && NXM_HAS("bmi") && NXM_HAS("bmi2"); }
+bool has_avx512() {
+  return NXM_HAS("avx512f") && NXM_HAS("avx512cd") && NXM_HAS("avx512vl") && NXM_HAS("avx512dq") && NXM_HAS("avx512bw");
+}
+
 std::vector<Target> detect() {
-  const int64_t has = hwy::SupportedTargets() & HWY_TARGETS;
+  const std::pair<Target, bool> steps[] = {{Target::kAvx2, has_avx2()},
+                                           {Target::kAvx512, has_avx512()},
+                                           {Target::kAvx512Vnni, NXM_HAS("avx512vnni")},
+                                           {Target::kAvx512Bf16, NXM_HAS("avx512bf16")}};
   std::vector<Target> targets = {Target::kScalar};
-  if ((has & HWY_NEON) != 0) targets.push_back(Target::kNeon);
-  if ((has & HWY_AVX2) != 0) targets.push_back(Target::kAvx2);
-#if HWY_TARGETS & HWY_AVX3
-  if ((has & HWY_AVX3) != 0) {
-    targets.push_back(Target::kAvx512);
-    if (__builtin_cpu_supports("avx512vnni") != 0) targets.push_back(Target::kAvx512Vnni);
-    if (targets.back() == Target::kAvx512Vnni && __builtin_cpu_supports("avx512bf16") != 0) {
-      targets.push_back(Target::kAvx512Bf16);
-    }
+  for (const auto& [target, has] : steps) {
+    if (!has) break;
+    targets.push_back(target);
   }
-#endif
   return targets;
 }
+#elif HWY_TARGETS & HWY_NEON
+std::vector<Target> detect() { return {Target::kScalar, Target::kNeon}; }
+#else
+std::vector<Target> detect() { return {Target::kScalar}; }
+#endif
 
 }  // namespace
 

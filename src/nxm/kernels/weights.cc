@@ -20,8 +20,9 @@ void WeightRows::columns(int64_t r, std::span<int32_t> out) const {
   std::vector<uint8_t> places(out.size());
   unpack_indices(*source_.packed, r, places);
   const Pattern& pattern = source_.packed->pattern;
-  for (size_t i = 0; i < out.size(); ++i) {
-    out[i] = static_cast<int32_t>(i) / pattern.keep * pattern.of + places[i];
+  int32_t group = 0;
+  for (size_t i = 0; i < out.size(); group += pattern.of) {
+    for (int k = 0; k < pattern.keep; ++k, ++i) out[i] = group + places[i];
   }
 }
 
