@@ -35,6 +35,31 @@ TEST(InputFile, ReadsWholeAndParts) {
   EXPECT_EQ(read_file(folder / "empty"), "");
 }
 
+TEST(InputFile, MapsAnyPiece) {
+  TempFolder folder;
+  std::string text(3 * 4096 + 5, ' ');
+  for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 131 % 251);
+  write(folder / "f", text);
+  const auto shown = [](const Mapping& mapping) {
+    return std::string(reinterpret_cast<const char*>(mapping.bytes().data()), mapping.bytes().size());
+  };
+  Mapping kept;
+  for (const size_t offset : {size_t{0}, size_t{1}, size_t{4095}, size_t{4096}, size_t{12000}, text.size() - 1}) {
+    const InputFile file(folder / "f");
+    kept = file.map(offset, text.size() - offset);
+    EXPECT_EQ(shown(kept), text.substr(offset));
+    EXPECT_EQ(shown(file.map(offset, 1)), text.substr(offset, 1));
+    expect_error([&] { (void)file.map(offset, text.size() - offset + 1); }, {"/f]", "It was truncated"});
+    expect_error([&] { (void)file.map(~uint64_t{0}, 1); }, {"It was truncated"});
+  }
+  // Neither the closed file nor another one in its place changes what is mapped.
+  write(folder / "other", std::string(text.size(), 'x'));
+  std::filesystem::rename(folder / "other", folder / "f");
+  const Mapping moved(std::move(kept));
+  EXPECT_EQ(shown(moved), text.substr(text.size() - 1));
+  EXPECT_TRUE(Mapping().bytes().empty());
+}
+
 TEST(InputFile, LimitIsCheckedBeforeReading) {
   TempFolder folder;
   write(folder / "f", "12345");
