@@ -133,6 +133,12 @@ def test_means_over_seeds(sweep):
         assert row[1][0] == "3" and row[5][1] == pytest.approx(statistics.mean(scores), rel=1e-12)
         mean, deviation = map(float, row[5][0].split(" ± "))
         assert deviation == pytest.approx(statistics.stdev(scores), abs=6e-5)
+    points = re.findall(r"<title>final score: ([\d.]+), ([\d.]+) ± ([\d.]+)</title>", text)
+    assert sorted(float(x) for x, _, _ in points) == [0.001, 0.01, 0.1]
+    for x, mean, deviation in points:
+        scores = [results[f"seed={seed},rho={float(x)}"][1]["score"] for seed in (1, 2, 3)]
+        assert float(mean) == pytest.approx(statistics.mean(scores), rel=1e-3)
+        assert float(deviation) == pytest.approx(statistics.stdev(scores), rel=1e-3)
     assert answer["means"][0]["stages"][1]["score"]["sd"] == pytest.approx(
         statistics.stdev(results[f"seed={seed},rho=0.001"][1]["score"] for seed in (1, 2, 3)))
 
