@@ -171,7 +171,7 @@ std::string sweep_section(std::span<const RunRecord> runs) {
     if (!compares && families.size() > 1) continue;  // runs of different kinds, which differ in much else
     figures += html_figure(plot,
                            "Each point is the mean of the finished runs with that value, its bar one standard "
-                           "deviation over seeds: a difference smaller than the bars is chance.");
+                           "deviation over seeds: a difference smaller than the bars may be chance.");
   }
   return html_section("Score by setting", html_figures(figures));
 }
