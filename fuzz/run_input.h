@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One input of the fuzzer of run folders: recipe.toml, run.jsonl, all_results.json and bench.json, a NUL byte between
-// them.
+// One input of the fuzzer of run folders: recipe.toml, run.jsonl, all_results.json and bench.json of a run, then those
+// of the next, a NUL byte between them.
 
 #include <algorithm>
 #include <filesystem>
@@ -16,17 +16,31 @@
 
 namespace nxm {
 
-/// Whatever the files hold, the run is read, and makes a page without markup of its own. They are written to `folder`.
+inline constexpr size_t kMostFuzzRuns = 4;  // two values of a key with two seeds each
+
+/// Whatever the files hold, the runs are read, and make a page without markup of their own whose lines a browser can
+/// draw. They are written to folders in `folder`.
 inline void fuzz_run(std::string_view input, const std::filesystem::path& folder) {
-  for (const char* file : {"recipe.toml", "run.jsonl", "all_results.json", "bench.json"}) {
-    const std::string_view part = input.substr(0, input.find('\0'));
-    std::ofstream(folder / file, std::ios::binary) << part;
-    input.remove_prefix(std::min(input.size(), part.size() + 1));
-  }
-  const std::vector<RunRecord> runs{read_run(folder)};
+  std::vector<RunRecord> runs;
+  do {
+    const std::filesystem::path run = folder / std::to_string(runs.size());
+    std::filesystem::create_directories(run);
+    for (const char* file : {"recipe.toml", "run.jsonl", "all_results.json", "bench.json"}) {
+      const std::string_view part = input.substr(0, input.find('\0'));
+      std::ofstream(run / file, std::ios::binary) << part;
+      input.remove_prefix(std::min(input.size(), part.size() + 1));
+    }
+    runs.push_back(read_run(run));
+  } while (!input.empty() && runs.size() < kMostFuzzRuns);
   const std::string page = report_page(runs, {});
   for (const char* markup : {"<script", "<img", "<b>"}) {
     if (page.find(markup) != page.npos) throw ContractError(std::string("the page holds ") + markup);
+  }
+  constexpr std::string_view kPath = " d=\"";  // no text of a run holds a quotation mark unescaped
+  for (size_t at = page.find(kPath); at != page.npos; at = page.find(kPath, at)) {
+    at += kPath.size();
+    const std::string path = page.substr(at, page.find('"', at) - at);
+    if (path.find_first_of("ni") != path.npos) throw ContractError("a line goes through nan or inf: " + path);
   }
 }
 

@@ -2,6 +2,7 @@
 """The frame of the program: help, exit codes, nearest names, streams; and the verbs `info` and `inspect`."""
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -35,6 +36,14 @@ def subverbs(verb):
 
 def test_the_verbs_are_listed():
     assert {"fetch", "finetune", "inspect", "info", "init"} <= set(verbs())
+
+
+@pytest.mark.parametrize("verb", verbs())
+def test_the_documents_name_every_verb(verb):
+    root = pathlib.Path(__file__).parents[2]
+    assert re.search(rf"nxm {verb}\b|`{verb}`", (root / "README.md").read_text())
+    table = (root / "docs" / "cli.md").read_text().split("\n## ")[0]
+    assert re.search(rf"^\| `{verb}\b", table, re.M)
 
 
 def every_help():

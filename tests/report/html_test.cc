@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace nxm {
 namespace {
 
@@ -28,6 +30,20 @@ TEST(Html, AFigureHasATitleALegendAndACaption) {
   EXPECT_EQ(legend.find("one"), legend.rfind("one"));  // once for its two lines
   EXPECT_EQ(html_figure(Plot{.title = "t"}, "c"), "");
   EXPECT_EQ(html_section("t", html_figures("")), "");
+}
+
+TEST(Html, ALegendHasOnlyWhatIsDrawn) {
+  Plot plot{.title = "t",
+            .log_y = true,
+            .series = {{"seen", {{0, 1}}}, {"empty", {}}, {"zero", {{0, 0}}}, {"seen", {{0, std::nan("")}}}}};
+  plot.series[3].dashed = true;
+  plot.solid = "kept", plot.dashed = "cut";
+  const std::string text = html_figure(plot, "c");
+  EXPECT_NE(text.find("</svg>seen</li>"), text.npos) << text;
+  EXPECT_NE(text.find("</svg>kept</li>"), text.npos) << text;
+  for (const char* label : {"empty", "zero", "cut"}) EXPECT_EQ(text.find(label), text.npos) << label << "\n" << text;
+  plot.series.erase(plot.series.begin());
+  EXPECT_EQ(html_figure(plot, "c"), "");
 }
 
 TEST(Html, APageFetchesNothingAndRunsNothing) {

@@ -43,6 +43,23 @@ TEST(Svg, ALogScaleLeavesOutWhatIsNotAboveZero) {
   EXPECT_EQ(text.find("inf"), text.npos);
 }
 
+TEST(Svg, APlainLineOfOnePointIsSeen) {
+  Plot plot = plot_of({{1, 1}});
+  plot.series[0].style = kPlain;
+  EXPECT_EQ(count(svg(plot), "class=dot"), 1U);
+  plot.series[0].points.push_back({2, 1});  // a plain line has no markers
+  EXPECT_EQ(count(svg(plot), "class=dot"), 0U);
+}
+
+TEST(Svg, AnErrorBarHasTwoEnds) {
+  Plot plot = plot_of({{0, 1}, {1, 2}, {2, 3}});
+  plot.series[0].spread = {0.5, 0, HUGE_VAL};
+  const std::string text = svg(plot);
+  EXPECT_EQ(count(text, "<path class=line d="), 1U) << text;
+  EXPECT_EQ(count(text, " ± 0.5<"), 1U);
+  EXPECT_EQ(count(text, "inf"), 0U) << text;
+}
+
 TEST(Svg, NothingToSee) {
   EXPECT_FALSE(has_points(plot_of({})));
   EXPECT_FALSE(has_points(plot_of({{0, std::nan("")}})));

@@ -133,6 +133,12 @@ def test_means_over_seeds(sweep):
         assert row[1][0] == "3" and row[5][1] == pytest.approx(statistics.mean(scores), rel=1e-12)
         mean, deviation = map(float, row[5][0].split(" ± "))
         assert deviation == pytest.approx(statistics.stdev(scores), abs=6e-5)
+    points = re.findall(r"<title>final score: ([\d.]+), ([\d.]+) ± ([\d.]+)</title>", text)
+    assert sorted(float(x) for x, _, _ in points) == [0.001, 0.01, 0.1]
+    for x, mean, deviation in points:
+        scores = [results[f"seed={seed},rho={float(x)}"][1]["score"] for seed in (1, 2, 3)]
+        assert float(mean) == pytest.approx(statistics.mean(scores), rel=1e-3)
+        assert float(deviation) == pytest.approx(statistics.stdev(scores), rel=1e-3)
     assert answer["means"][0]["stages"][1]["score"]["sd"] == pytest.approx(
         statistics.stdev(results[f"seed={seed},rho=0.001"][1]["score"] for seed in (1, 2, 3)))
 
@@ -247,11 +253,27 @@ def test_a_long_log_takes_little_memory(tmp_path):
     assert (tmp_path / "r.html").stat().st_size < 300_000
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome here: the page was not opened in a browser")
-def test_a_browser_has_nothing_to_complain_about(sweep, tmp_path):
-    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}/profile",
-                           "--enable-logging=stderr", "--v=0", "--dump-dom", (sweep[0] / "report.html").as_uri()],
+def browse(page, profile):
+    """The page as headless Chromium has it after loading, and what it logs; a script's error or markup that it cannot
+    read has the word CONSOLE."""
+    done = subprocess.run([CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}",
+                           "--enable-logging=stderr", "--v=0", "--dump-dom", page.as_uri()],
                           capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "CONSOLE" not in done.stderr, done.stderr
-    assert done.stdout.count("<figure>") == 8 and done.stdout.rstrip().endswith("</html>")
+    return done.stdout, done.stderr
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here (tools/setup --test): the page was not opened in a browser")
+def test_a_browser_has_nothing_to_complain_about(sweep, tmp_path):
+    text = sweep[2]
+    for name, broken, complaint in [
+            ("script", text.replace("default-src 'none'", "script-src 'unsafe-inline'") + "<script>absent()</script>", "absent is not"),
+            ("policy", text + "<script>absent()</script>", "Content Security Policy"),
+            ("path", text.replace("V220H388", "Vinf", 1), "Vinf")]:
+        assert broken != text
+        (tmp_path / f"{name}.html").write_text(broken)
+        _, log = browse(tmp_path / f"{name}.html", tmp_path / "profile")
+        assert re.search(f"CONSOLE.*{complaint}", log), log
+    page, log = browse(sweep[0] / "report.html", tmp_path / "profile")
+    assert "CONSOLE" not in log, log
+    assert page.count("<figure>") == 8 and page.rstrip().endswith("</html>")

@@ -21,7 +21,7 @@ std::string cell_html(const Cell& cell, bool right) {
   return fmt::format("<td{}><data value=\"{}\">{}</data></td>", place, *cell.value, escaped(cell.text));
 }
 
-// Each series once, though it may have several lines, and what solid and dashed mean.
+// Each series once, though it may have several lines, and what solid and dashed mean; of both only what has points.
 std::string legend(const Plot& plot) {
   std::string items;
   std::set<std::tuple<std::string, int>> seen;
@@ -29,15 +29,17 @@ std::string legend(const Plot& plot) {
     if (!has_points(series, plot) || !seen.emplace(series.label, series.style).second) continue;
     items += fmt::format("<li>{}{}</li>", svg_swatch(series.style, false), escaped(series.label));
   }
-  const auto kind = [&](const std::string& text, const char* line) {
-    if (text.empty()) return;
+  const auto kind = [&](const std::string& text, bool dashed) {
+    const bool drawn = std::ranges::any_of(
+        plot.series, [&](const Series& series) { return series.dashed == dashed && has_points(series, plot); });
+    if (text.empty() || !drawn) return;
     items += fmt::format(
-        "<li><svg viewBox=\"0 0 26 10\" class=\"swatch cp\" aria-hidden=true><path class=\"{}\" d=\"M0 "
+        "<li><svg viewBox=\"0 0 26 10\" class=\"swatch cp\" aria-hidden=true><path class=\"line{}\" d=\"M0 "
         "5H26\"/></svg>{}</li>",
-        line, escaped(text));
+        dashed ? " dash" : "", escaped(text));
   };
-  kind(plot.solid, "line");
-  kind(plot.dashed, "line dash");
+  kind(plot.solid, false);
+  kind(plot.dashed, true);
   return fmt::format("<ul class=legend>{}</ul>", items);
 }
 

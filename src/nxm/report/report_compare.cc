@@ -61,29 +61,29 @@ std::string retention_table(const std::vector<StageRetention>& stages) {
 
 // Runs that are alike but for `key` and the seed make one line: mean and deviation over the seeds at each value.
 Plot sweep_plot(std::span<const RunRecord> runs, const std::string& key) {
-  std::map<std::string, std::vector<size_t>> alike;
+  std::map<std::string, std::map<double, std::vector<size_t>>> alike;  // by the rest of the recipe, then by value
   std::vector<size_t> all;
   double least = 0, greatest = 0;
   const std::vector<std::string> without{key};
   for (size_t i = 0; i < runs.size(); ++i) {
     const auto value = number_of(runs[i], key);
     if (!runs[i].finished || !value) continue;
-    alike[recipe_text(runs[i], without)].push_back(i);
+    alike[recipe_text(runs[i], without)][*value].push_back(i);
     least = all.empty() ? *value : std::min(least, *value);
     greatest = all.empty() ? *value : std::max(greatest, *value);
     all.push_back(i);
   }
   Plot plot{.title = fmt::format("Final score by {}", key), .x_title = key, .y_title = "score (mean of metrics)"};
   plot.log_x = least > 0 && greatest / least >= kWide;
-  for (const auto& [recipe, members] : alike) {
-    std::map<double, std::vector<double>> scores;
-    for (const size_t i : counted(runs, members)) scores[*number_of(runs[i], key)].push_back(*runs[i].score());
-    const std::string label = difference_text(runs, all, members.front(), key);
+  for (const auto& [recipe, by_value] : alike) {
+    const std::string label = difference_text(runs, all, by_value.begin()->second.front(), key);
     Series series{.label = label.empty() ? "final score" : label};
     series.style = alike.size() > kStyles ? kPlain : static_cast<int>(plot.series.size());
     if (series.style == kPlain) series.label = fmt::format("one of {} settings of the other keys", alike.size());
-    for (const auto& [value, found] : scores) {
-      const Spread spread = spread_of(found);
+    for (const auto& [value, members] : by_value) {
+      std::vector<double> scores;
+      for (const size_t i : counted(runs, members)) scores.push_back(*runs[i].score());
+      const Spread spread = spread_of(scores);
       series.points.push_back({value, spread.mean});
       series.spread.push_back(spread.deviation);
     }
@@ -171,7 +171,7 @@ std::string sweep_section(std::span<const RunRecord> runs) {
     if (!compares && families.size() > 1) continue;  // runs of different kinds, which differ in much else
     figures += html_figure(plot,
                            "Each point is the mean of the finished runs with that value, its bar one standard "
-                           "deviation over seeds: a difference smaller than the bars is chance.");
+                           "deviation over seeds: a difference smaller than the bars may be chance.");
   }
   return html_section("Score by setting", html_figures(figures));
 }

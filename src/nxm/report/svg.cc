@@ -111,11 +111,12 @@ void add_markers(std::string& out, const Series& series, const Frame& frame, con
     const Point& point = series.points[i];
     if (!frame.shows(point)) continue;
     const double x = frame.px(point.x);
+    const double half = series.spread.empty() ? 0 : series.spread[i];
     std::string spread;
-    if (!series.spread.empty() && series.spread[i] > 0) {
-      fmt::format_to(to, "<path class=line d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, frame.py(point.y - series.spread[i]),
-                     frame.py(point.y + series.spread[i]));
-      spread = fmt::format(" ± {:.4g}", series.spread[i]);
+    if (half > 0 && can_show(half, false)) {
+      fmt::format_to(to, "<path class=line d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, frame.py(point.y - half),
+                     frame.py(point.y + half));
+      spread = fmt::format(" ± {:.4g}", half);
     }
     fmt::format_to(
         to, "<path class=dot transform=\"translate({:.1f} {:.1f})\" d=\"{}\"><title>{}: {:g}, {:.4g}{}</title></path>",
@@ -144,7 +145,8 @@ std::string svg(const Plot& plot, size_t most) {
     const std::vector<size_t> places = drawn(series, most);
     out += fmt::format("<g class={}>", style_class(series.style));
     if (series.line) add_line(out, series, frame, places);
-    if (series.style != kPlain || !series.line) add_markers(out, series, frame, places);
+    // A line of one point is seen by its marker alone.
+    if (series.style != kPlain || !series.line || places.size() == 1) add_markers(out, series, frame, places);
     out += "</g>";
   }
   return out + "</svg>";
