@@ -9,7 +9,7 @@ export CCACHE_BASEDIR ?= $(CURDIR)
 export CCACHE_NOHASHDIR ?= 1
 export CCACHE_SLOPPINESS ?= pch_defines,time_macros,include_file_mtime,include_file_ctime
 
-.PHONY: nxm demo test asan tsan tidy check format bench fuzz clean
+.PHONY: nxm demo test asan tsan aarch64 tidy check format bench fuzz clean
 nxm: build/release/build.ninja  ## the program, build/release/nxm (after tools/setup)
 	cmake --build --preset release --target nxm
 
@@ -30,6 +30,10 @@ rooms = core io text data metrics recipe report sweep cli kernels infer
 asan tsan: %: build/%/build.ninja  ## C++ tests of every room but train, with sanitizers
 	cmake --build --preset $@ --target $(rooms:%=nxm_%_test)
 	ctest --test-dir build/$@ --output-on-failure -LE python -j $(JOBS)
+
+aarch64: build/aarch64/build.ninja  ## cross-compiled, and the tests of what has NEON code run by qemu
+	cmake --build --preset aarch64 --target nxm_core_test nxm_kernels_test nxm_infer_test
+	for room in core kernels infer; do qemu-aarch64-static build/aarch64/bin/nxm_$${room}_test --gtest_brief=1 || exit 1; done
 
 tidy: build/tidy/build.ninja  ## clang-tidy over every room but train, as part of a clang build
 	cmake --build --preset tidy --target nxm
