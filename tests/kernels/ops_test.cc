@@ -114,20 +114,67 @@ TEST_P(EveryTarget, Attention) {
   }
 }
 
+/// Rounding q and k moves a score by e <= 2^-8 sum |q k| / sqrt(head), so a share by a factor within exp(+-2e);
+/// rounding it and v, another 2^-8; all shares of a row together weigh values of at most `most`.
+TEST_P(EveryTarget, AttentionInBf16) {
+  if (ops_.attention_bf16 == nullptr) GTEST_SKIP() << "none of its own";
+  Rng rng(5, "attention bf16");
+  for (const int64_t head : {1, 5, 16, 32, 33, 64, 80}) {
+    for (const int64_t tokens : {1, 2, 5, 8, 9, 16, 31, 32, 33, 70, 128}) {
+      const int64_t stride = 3 * head + 1;
+      const auto qkv = normal(tokens * stride, rng);
+      Guarded<float> out(tokens * head);
+      std::vector<float> want(static_cast<size_t>(tokens * head));
+      Guarded<float> scratch(attention_scratch(tokens, head), 0);
+      const float* q = qkv.data();
+      ops_.attention_bf16(q, q + head, q + 2 * head, stride, out.data(), head, tokens, head, scratch.data());
+      ASSERT_TRUE(out.intact() && scratch.intact()) << head << " " << tokens;
+      kScalarOps.attention(q, q + head, q + 2 * head, stride, want.data(), head, tokens, head, scratch.data());
+      double most = 0;
+      for (int64_t t = 0; t < tokens; ++t) {
+        for (int64_t i = 0; i < head; ++i) most = std::max<double>(most, std::fabs(q[t * stride + 2 * head + i]));
+      }
+      double worst = 0;
+      for (int64_t t = 0; t < tokens; ++t) {
+        double sum = 0;
+        for (int64_t s = 0; s < tokens; ++s) {
+          double score = 0;
+          for (int64_t i = 0; i < head; ++i) score += std::fabs(q[t * stride + i] * q[s * stride + head + i]);
+          sum = std::max(sum, score);
+        }
+        const double e = 0x1p-8 * sum / std::sqrt(static_cast<double>(head));
+        const double bound = most * (std::exp(2 * e) - 1 + 0x1p-7);
+        for (int64_t i = 0; i < head; ++i) {
+          const auto at = static_cast<size_t>(t * head + i);
+          const double error = std::fabs(out.data()[at] - want[at]);
+          ASSERT_LE(error, bound) << head << " " << tokens << " " << at;
+          worst = std::max(worst, error / bound);
+        }
+      }
+      if (tokens > 8 && head > 8) {
+        EXPECT_GT(worst, 1e-4) << "nothing was rounded";
+      }
+    }
+  }
+}
+
 TEST_P(EveryTarget, AttentionKeepsToItsColumnsAndStandsLargeScores) {
   constexpr int64_t kTokens = 9;
   constexpr int64_t kHead = 32;
   constexpr int64_t kStride = 2 * kHead;  // two heads side by side
   std::vector<float> q(kTokens * kStride, 100.0F);
   const std::vector<float> v(kTokens * kStride, 3.0F);
-  std::vector<float> out(kTokens * kStride, -1.0F);
   Guarded<float> scratch(attention_scratch(kTokens, kHead), 0);
-  ops_.attention(q.data(), q.data(), v.data(), kStride, out.data(), kStride, kTokens, kHead, scratch.data());
-  for (size_t i = 0; i < out.size(); ++i) {
-    if (i % kStride < kHead) {
-      ASSERT_NEAR(out[i], 3, 1e-5);
-    } else {
-      ASSERT_EQ(out[i], -1);
+  for (const auto attention : {ops_.attention, ops_.attention_bf16}) {
+    if (attention == nullptr) continue;
+    std::vector<float> out(kTokens * kStride, -1.0F);
+    attention(q.data(), q.data(), v.data(), kStride, out.data(), kStride, kTokens, kHead, scratch.data());
+    for (size_t i = 0; i < out.size(); ++i) {
+      if (i % kStride < kHead) {
+        ASSERT_NEAR(out[i], 3, 1e-5);
+      } else {
+        ASSERT_EQ(out[i], -1);
+      }
     }
   }
 }

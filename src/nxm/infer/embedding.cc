@@ -21,7 +21,7 @@ void Embedding::sum(const Batch& batch, int64_t begin, int64_t end, float* out) 
   const auto width = static_cast<size_t>(hidden_);
   const size_t row_bytes = width * size_of(type_);
   for (int64_t r = begin; r < end; ++r) {
-    float* x = out + r * hidden_;
+    float* x = out + (r - begin) * hidden_;
     to_f32(type_, words_.bytes().subspan(static_cast<size_t>(batch.ids[r]) * row_bytes, row_bytes), {x, width});
     const float* position = positions_.data() + batch.positions[r] * hidden_;
     const float* type = types_.data() + batch.type_ids[r] * hidden_;

@@ -17,7 +17,7 @@ class Embedding {
  public:
   explicit Embedding(const LayerReader& reader);
 
-  /// out (R, H) <- the sums for rows [begin, end) of the batch.
+  /// out (end - begin, H) <- the sums for rows [begin, end) of the batch.
   void sum(const Batch& batch, int64_t begin, int64_t end, float* out) const;
   [[nodiscard]] size_t bytes() const;
 

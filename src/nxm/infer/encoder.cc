@@ -9,6 +9,10 @@
 namespace nxm {
 namespace {
 
+/// Tokens at a time and thread, unless one sequence is longer: their activations stay in the second-level cache, and
+/// are enough to read the weights for (docs/kernels.md).
+constexpr int64_t kPassTokens = 256;
+
 // The layers in the order in which they run. The last encoder layer asks only for each sequence's first token, but
 // looks at all of them.
 std::vector<LayerParts> layers_of(const ModelConfig& config, Precision precision) {
@@ -50,6 +54,8 @@ Encoder::Encoder(const LayerReader& reader, Precision precision, ThreadPool& poo
       eps_(static_cast<float>(reader.config().layer_norm_eps)),
       activation_(activation_of(reader.config().hidden_act)),
       ops_(&ops_for(reader.target())),
+      attention_(precision == Precision::kF32 || ops_->attention_bf16 == nullptr ? ops_->attention
+                                                                                 : ops_->attention_bf16),
       embedding_(reader) {
   const std::vector<LayerParts> parts = layers_of(reader.config(), precision);
   layers_.resize(parts.size());
@@ -63,7 +69,13 @@ Encoder::Encoder(const LayerReader& reader, Precision precision, ThreadPool& poo
 
 void Encoder::run(const Batch& batch, std::span<float> logits, Workspace& workspace, ThreadPool& pool,
                   std::span<double> seconds) const {
-  Pass(*this, batch, workspace, pool, seconds).run(logits.data());
+  std::ranges::fill(seconds, 0.0);
+  for (int64_t first = 0, last = 0; first < batch.size(); first = last) {
+    do {
+      ++last;
+    } while (last < batch.size() && batch.begin[last + 1] - batch.begin[first] <= kPassTokens * pool.size());
+    Pass(*this, batch, first, last, workspace, pool, seconds).run(logits.data() + first * outputs());
+  }
 }
 
 size_t Encoder::weight_bytes() const {

@@ -24,7 +24,8 @@ class Encoder {
 
   /// logits (B, outputs) = W_c tanh(W_p h_[CLS]). `batch` has been checked: B >= 1, no empty sequence, every id in its
   /// table. A sequence's logits depend on the rest of the batch only by rounding. No allocation once `workspace` has
-  /// seen a batch as large. `seconds`, unless empty, gets the time of each of layers().
+  /// seen a batch as large. Takes some sequences at a time, so that what lies between two layers stays in the cache.
+  /// `seconds`, unless empty, gets the time of each of layers().
   void run(const Batch& batch, std::span<float> logits, Workspace& workspace, ThreadPool& pool,
            std::span<double> seconds = {}) const;
 
@@ -43,6 +44,7 @@ class Encoder {
   float eps_;
   Activation activation_;
   const Ops* ops_;
+  decltype(Ops::attention) attention_;
   Embedding embedding_;
   std::vector<Layer> layers_;
   std::vector<Norm> norms_;  // of the embeddings, then two a layer

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One batch on its way through the encoder: where its activations lie, and which layer is next.
+// Some sequences of a batch on their way through the encoder: where their activations lie, and which layer is next.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,7 +12,9 @@ namespace nxm {
 
 class Encoder::Pass {
  public:
-  Pass(const Encoder& encoder, const Batch& batch, Workspace& workspace, ThreadPool& pool, std::span<double> seconds);
+  /// Sequences [first, last) of the batch. Adds to `seconds`.
+  Pass(const Encoder& encoder, const Batch& batch, int64_t first, int64_t last, Workspace& workspace, ThreadPool& pool,
+       std::span<double> seconds);
   void run(float* logits);
 
  private:
@@ -29,10 +31,15 @@ class Encoder::Pass {
   /// Calls body(sequence, head, scratch) for all of them, split over the pool.
   template <typename Body>
   void for_each_head(const Body& body);
-  [[nodiscard]] int64_t length(int64_t sequence) const { return batch_.begin[sequence + 1] - batch_.begin[sequence]; }
+  [[nodiscard]] int64_t sequences() const { return last_ - first_; }
+  [[nodiscard]] int64_t tokens() const { return begin(sequences()); }
+  /// The first row of a sequence, the first of the pass being 0.
+  [[nodiscard]] int64_t begin(int64_t sequence) const { return batch_.begin[first_ + sequence] - batch_.begin[first_]; }
+  [[nodiscard]] int64_t length(int64_t sequence) const { return begin(sequence + 1) - begin(sequence); }
 
   const Encoder& encoder_;
   const Batch& batch_;
+  int64_t first_, last_;
   ThreadPool& pool_;
   std::span<double> seconds_;
   int64_t head_;              // width of a head

@@ -76,8 +76,8 @@ void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
 
 Mapping InputFile::map(uint64_t offset, size_t size) const {
   if (offset > bytes_ || size > bytes_ - offset) {
-    fail(path_.string(), "expected {} bytes from byte {} on, but the file has {}. It was truncated; fetch it again", size,
-         offset, bytes_);
+    fail(path_.string(), "expected {} bytes from byte {} on, but the file has {}. It was truncated; fetch it again",
+         size, offset, bytes_);
   }
   const uint64_t skipped = offset % static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
   void* start = ::mmap(nullptr, size + skipped, PROT_READ, MAP_SHARED, fd_, static_cast<off_t>(offset - skipped));

@@ -28,7 +28,8 @@ class InputFile {
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
   /// Fills `out` with the bytes from `offset` on; throws Error if the file ends before. Safe to call concurrently.
   void read_at(uint64_t offset, std::span<std::byte> out) const;
-  /// `size` > 0 bytes from `offset` on, which outlive this object. Throws Error if the file had fewer when it was opened.
+  /// `size` > 0 bytes from `offset` on, which outlive this object. Throws Error if the file had fewer when it was
+  /// opened.
   [[nodiscard]] Mapping map(uint64_t offset, size_t size) const;
 
  private:

@@ -18,7 +18,8 @@
 
 namespace nxm {
 
-/// An open file. Tensors are read on demand with pread, so a file that shrinks is an Error, not a signal (but see map()).
+/// An open file. Tensors are read on demand with pread, so a file that shrinks is an Error, not a signal (but see
+/// map()).
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);

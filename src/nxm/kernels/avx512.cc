@@ -171,8 +171,8 @@ class Avx512 : public Linear {
 
   /// Where the k-th stored weight of a row goes, seen from its panel and lane.
   struct Slot {
-    int64_t weight;        // in T
-    int64_t word, first;   // of its place, and the column that place 0 is
+    int64_t weight;       // in T
+    int64_t word, first;  // of its place, and the column that place 0 is
     unsigned shift;
   };
   [[nodiscard]] std::vector<Slot> slots(int64_t stored) const {

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "nxm/kernels/ops.h"
 #include "nxm/kernels/reference.h"
 
 namespace nxm::avx512 {
@@ -74,7 +75,11 @@ struct Code {
   void (*spread)(const std::byte* x, int64_t bytes, int64_t step, int64_t windows, std::byte* out) noexcept;
 };
 
-/// Null in a build without AVX-512.
+/// Null in a build without AVX-512, as the next.
 const Code* code();
+
+/// Ops::attention_bf16.
+using Attention = decltype(Ops::attention_bf16);
+Attention attention_bf16();
 
 }  // namespace nxm::avx512

@@ -64,7 +64,9 @@ int64_t attention_scratch(int64_t tokens, int64_t head) {
   constexpr int64_t kPad = 32;  // floats: as wide as a tile on any target
   const int64_t keys = (tokens + kPad - 1) / kPad * kPad;
   const int64_t width = (head + kPad - 1) / kPad * kPad;
-  return head * keys + tokens * width + kTileRows * (keys + width);
+  const int64_t f32 = head * keys + tokens * width + kTileRows * (keys + width);
+  constexpr int64_t kBf16Rows = 8;  // attention_avx512.cc
+  return std::max(f32, keys * width + kBf16Rows * (keys + width) * 3 / 2);
 }
 
 const Ops& ops_for(Target target) {

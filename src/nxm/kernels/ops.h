@@ -26,6 +26,9 @@ struct Ops {
   /// padded, so nothing is masked. `scratch`: attention_scratch(T, head) floats, 64-byte aligned.
   void (*attention)(const float* q, const float* k, const float* v, int64_t stride, float* out, int64_t out_stride,
                     int64_t tokens, int64_t head, float* scratch) noexcept;
+  /// The same with q, k, v and the softmax (before its division) rounded to bf16. Null where that is not faster.
+  void (*attention_bf16)(const float* q, const float* k, const float* v, int64_t stride, float* out, int64_t out_stride,
+                         int64_t tokens, int64_t head, float* scratch) noexcept = nullptr;
 };
 
 [[nodiscard]] int64_t attention_scratch(int64_t tokens, int64_t head);

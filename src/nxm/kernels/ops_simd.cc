@@ -3,6 +3,7 @@
 #include <cassert>
 #include <cmath>
 
+#include "nxm/kernels/avx512.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/simd_targets.h"
 
@@ -112,10 +113,14 @@ void attention(const float* q, const float* k, const float* v, int64_t stride, f
   float* scores = k_t + head * keys;          // (kTileRows, keys)
   float* mixed = scores + kTileRows * keys;   // (kTileRows, width)
   float* values = mixed + kTileRows * width;  // (tokens, width)
-  for (int64_t i = 0; i < head; ++i) {
-    for (int64_t t = 0; t < tokens; ++t) k_t[i * keys + t] = k[t * stride + i];
-    std::fill(k_t + i * keys + tokens, k_t + (i + 1) * keys, 0.0F);
+  constexpr int64_t kFew = 16;                // rows at a time, each on a page of its own
+  for (int64_t begin = 0; begin < tokens; begin += kFew) {
+    const int64_t end = std::min(begin + kFew, tokens);
+    for (int64_t i = 0; i < head; ++i) {
+      for (int64_t t = begin; t < end; ++t) k_t[i * keys + t] = k[t * stride + i];
+    }
   }
+  for (int64_t i = 0; i < head; ++i) std::fill(k_t + i * keys + tokens, k_t + (i + 1) * keys, 0.0F);
   for (int64_t t = 0; t < tokens; ++t) {
     std::copy_n(v + t * stride, head, values + t * width);
     std::fill(values + t * width + head, values + (t + 1) * width, 0.0F);
@@ -152,9 +157,21 @@ namespace nxm {
 
 const Ops* simd_ops(Target target) {
   switch (target) {
-    NXM_CASE_AVX512(kOps)
-    NXM_CASE_AVX2(kOps)
-    NXM_CASE_NEON(kOps)
+#if HWY_TARGETS & HWY_AVX3
+    case Target::kAvx512Bf16: {
+      static const Ops with_bf16 = [] {
+        Ops ops = N_AVX3::kOps;
+        ops.attention_bf16 = avx512::attention_bf16();
+        return ops;
+      }();
+      return &with_bf16;
+    }
+    case Target::kAvx512:
+    case Target::kAvx512Vnni:
+      return &N_AVX3::kOps;
+#endif
+      NXM_CASE_AVX2(kOps)
+      NXM_CASE_NEON(kOps)
     default:
       return nullptr;
   }

@@ -18,15 +18,6 @@
 #else
 #define NXM_CASE_AVX2(name)
 #endif
-#if HWY_TARGETS & HWY_AVX3
-#define NXM_CASE_AVX512(name) \
-  case Target::kAvx512:       \
-  case Target::kAvx512Vnni:   \
-  case Target::kAvx512Bf16:   \
-    return &N_AVX3::name;
-#else
-#define NXM_CASE_AVX512(name)
-#endif
 #if HWY_TARGETS & HWY_NEON
 #define NXM_CASE_NEON(name) \
   case Target::kNeon:       \
