@@ -73,7 +73,7 @@ void Encoder::run(const Batch& batch, std::span<float> logits, Workspace& worksp
   for (int64_t first = 0, last = 0; first < batch.size(); first = last) {
     do {
       ++last;
-    } while (last < batch.size() && batch.begin[last + 1] - batch.begin[first] <= kPassTokens * pool.size());
+    } while (last < batch.size() && batch.begin[last + 1] - batch.begin[first] <= kPassTokens);
     Pass(*this, batch, first, last, workspace, pool, seconds).run(logits.data() + first * outputs());
   }
 }
