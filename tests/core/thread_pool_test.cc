@@ -6,9 +6,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <barrier>
 #include <cstdlib>
 #include <limits>
+#include <map>
 #include <mutex>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -32,6 +35,45 @@ Ranges ranges_of(ThreadPool& pool, int64_t n, int64_t grain) {
   });
   std::sort(ranges.begin(), ranges.end());
   return ranges;
+}
+
+TEST(ThreadPool, PinnedWorkersStayOnAProcessorOfTheirOwn) {
+  const auto mask = [] {
+    cpu_set_t set;
+    EXPECT_EQ(sched_getaffinity(0, sizeof(set), &set), 0);
+    std::vector<int> processors;
+    for (int i = 0; i < CPU_SETSIZE; ++i) {
+      if (CPU_ISSET(i, &set)) processors.push_back(i);
+    }
+    return processors;
+  };
+  const std::vector<int> all = mask();
+  constexpr int kThreads = 3;
+  ThreadPool pool(kThreads, true);
+  std::mutex mutex;
+  std::map<std::thread::id, std::vector<int>> masks;
+  std::barrier met(kThreads);  // so that each thread takes one range
+  pool.parallel_for(kThreads, 1, [&](int64_t /*begin*/, int64_t /*end*/) {
+    met.arrive_and_wait();
+    const std::lock_guard lock(mutex);
+    masks[std::this_thread::get_id()] = mask();
+  });
+  ASSERT_EQ(masks.size(), size_t{kThreads});
+  EXPECT_EQ(masks[std::this_thread::get_id()], all) << "the caller is left alone";
+  std::multiset<int> taken, expected{all[1 % all.size()], all[2 % all.size()]};
+  for (const auto& [thread, processors] : masks) {
+    if (thread == std::this_thread::get_id()) continue;
+    ASSERT_EQ(processors.size(), 1U);
+    taken.insert(processors.front());
+  }
+  EXPECT_EQ(taken, expected);
+
+  std::thread([&] {
+    pin_this_thread(static_cast<int>(all.size()));  // round to the first
+    EXPECT_EQ(mask(), std::vector<int>{all.front()});
+    pin_this_thread(5);  // of those that are left
+    EXPECT_EQ(mask(), std::vector<int>{all.front()});
+  }).join();
 }
 
 TEST(ThreadPool, RangesCoverAllOnceWithinSizeAndGrain) {

@@ -18,6 +18,7 @@
 
 #include "nxm/cli/engine.h"
 #include "nxm/cli/machine.h"
+#include "nxm/cli/options.h"
 #include "nxm/cli/random_model.h"
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
@@ -37,6 +38,7 @@ struct BenchFlags {
   std::string model, shape, pattern, save, precision = "auto";
   int64_t batch = 1, tokens = 128;
   int threads = 0;
+  bool pin = false;
   bool dense = false, explain = false, json = false;
 };
 
@@ -66,7 +68,7 @@ class TemporaryFolder {
 
 Session load(const BenchFlags& flags) {
   const SessionOptions options{
-      .threads = flags.threads, .precision = parse_precision(flags.precision), .dense = flags.dense};
+      .threads = flags.threads, .precision = parse_precision(flags.precision), .dense = flags.dense, .pin = flags.pin};
   if (flags.model.empty() == flags.shape.empty()) fail_usage("bench", "give either --model DIR or --shape NAME");
   if (!flags.model.empty()) {
     if (!flags.pattern.empty() || !flags.save.empty()) fail_usage("bench", "--pattern and --save belong to --shape");
@@ -188,6 +190,7 @@ void print_words(const OrderedJson& result, const Times& times, bool explain) {
 
 void bench(const BenchFlags& flags) {
   const Session session = load(flags);
+  if (flags.pin) pin_this_thread(0);
   if (flags.tokens > session.config().max_position_embeddings) {
     fail_usage("tokens", "{} tokens are more than the model's {} positions", flags.tokens,
                session.config().max_position_embeddings);
@@ -218,6 +221,7 @@ void add_bench(CLI::App& app) {
   verb->add_option("--threads", flags->threads, "Threads; 0: all that this process may use")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
+  add_pin(*verb, flags->pin);
   verb->add_flag("--explain", flags->explain, "Also each layer's kernel, time and why it was chosen");
   verb->add_flag("--json", flags->json, "Print one JSON object");
   verb->footer("Example:\n  nxm bench --shape minilm --pattern 2:4 --precision f32 --batch 1 --tokens 128 --explain\n");

@@ -36,8 +36,10 @@ std::unique_ptr<Engine> load_engine(const std::filesystem::path& folder, const R
   if (options.device != "auto" && options.device != "cpu") {
     fail_usage("device", "nxm's engine runs on the CPU, not on '{}'; add --engine torch", options.device);
   }
-  return std::make_unique<NxmEngine>(
-      Session::load(folder, {.threads = options.threads, .precision = parse_precision(options.precision)}));
+  Session session = Session::load(
+      folder, {.threads = options.threads, .precision = parse_precision(options.precision), .pin = options.pin});
+  if (options.pin) pin_this_thread(0);
+  return std::make_unique<NxmEngine>(std::move(session));
 }
 
 }  // namespace nxm::cli

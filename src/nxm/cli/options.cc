@@ -33,6 +33,11 @@ void RunOptions::add_to(CLI::App& verb) {
   verb.add_option("--threads", threads, "Threads; 0: all that this process may use")
       ->capture_default_str()
       ->check(CLI::Range(0, 4096));
+  add_pin(verb, pin);
+}
+
+void add_pin(CLI::App& verb, bool& pin) {
+  verb.add_flag("--pin", pin, "Keep each thread on a processor of its own (not --engine torch)");
 }
 
 TaskChoice choose_task(const TaskOptions& task, const ModelOptions& model, const char* verb) {

@@ -29,9 +29,13 @@ struct ModelOptions {
 struct RunOptions {
   int64_t batch = 32;
   std::string engine = "nxm", device = "auto", precision = "auto";
+  bool pin = false;
   int threads = 0;
   void add_to(CLI::App& verb);
 };
+
+/// --pin, for verbs without RunOptions.
+void add_pin(CLI::App& verb, bool& pin);
 
 /// What the options mean together: a recipe's own model folder and max_length serve where the command line gives none.
 struct TaskChoice {

@@ -35,16 +35,24 @@ std::optional<double> quota_v1(const fs::path& folder) {
 
 }  // namespace
 
-int affinity_count() {
+std::vector<int> affinity_processors() {
+  std::vector<int> found;
   // A set that is too small for the machine is refused with EINVAL; 2^20 processors are more than Linux knows.
   for (size_t processors = 1024; processors <= 1U << 20; processors *= 2) {
     std::vector<cpu_set_t> set(processors / CPU_SETSIZE);
     const size_t bytes = set.size() * sizeof(cpu_set_t);
-    if (sched_getaffinity(0, bytes, set.data()) == 0) return std::max(1, CPU_COUNT_S(bytes, set.data()));
+    if (sched_getaffinity(0, bytes, set.data()) == 0) {
+      for (size_t i = 0; i < processors; ++i) {
+        if (CPU_ISSET_S(i, bytes, set.data())) found.push_back(static_cast<int>(i));
+      }
+      break;
+    }
     if (errno != EINVAL) break;
   }
-  return 1;
+  return found;
 }
+
+int affinity_count() { return std::max(1, static_cast<int>(affinity_processors().size())); }
 
 std::optional<double> cgroup_quota(const fs::path& membership, const fs::path& root) {
   std::optional<double> smallest;

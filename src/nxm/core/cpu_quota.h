@@ -4,10 +4,13 @@
 
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 namespace nxm {
 
-/// Processors in the affinity mask of this process, at least 1.
+/// The processors in the calling thread's affinity mask, ascending; none if the kernel does not say.
+std::vector<int> affinity_processors();
+/// Their number, at least 1.
 int affinity_count();
 
 /// The smallest CPU quota, in processors, of the control groups that hold this process and of their parents; nullopt

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/core/thread_pool.h"
 
+#include <sched.h>
+
 #include <algorithm>
 #include <atomic>
 #include <charconv>
@@ -96,11 +98,23 @@ struct ThreadPool::State {
   }
 };
 
-ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
+void pin_this_thread(int index) {
+  const std::vector<int> processors = affinity_processors();
+  if (processors.empty()) return;
+  const auto processor = static_cast<size_t>(processors[static_cast<size_t>(index) % processors.size()]);
+  std::vector<cpu_set_t> set(processor / CPU_SETSIZE + 1);
+  CPU_SET_S(processor, set.size() * sizeof(cpu_set_t), set.data());
+  sched_setaffinity(0, set.size() * sizeof(cpu_set_t), set.data());
+}
+
+ThreadPool::ThreadPool(int threads, bool pin) : state_(std::make_unique<State>()) {
   require(threads >= 1 && threads <= kMaxThreads, "ThreadPool: from 1 to 4096 threads");
   for (int i = 1; i < threads; ++i) {
     try {
-      state_->workers.emplace_back([state = state_.get()] { state->work_until_stop(); });
+      state_->workers.emplace_back([state = state_.get(), pin, i] {
+        if (pin) pin_this_thread(i);
+        state->work_until_stop();
+      });
     } catch (const std::system_error& error) {
       fail("thread pool", "could not start thread {} of {}: {}. Ask for fewer threads (NXM_THREADS)", i + 1, threads,
            error.what());

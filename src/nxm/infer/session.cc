@@ -65,7 +65,7 @@ struct Session::Impl {
         config(config_of(dir)),
         precision(options.precision.value_or(precision_of(dir))),
         target(chosen_target()),
-        pool(options.threads > 0 ? options.threads : available_threads()),
+        pool(options.threads > 0 ? options.threads : available_threads(), options.pin),
         encoder(LayerReader(dir, config, target, options.dense), precision, pool),
         tokenizer(words.get()) {
     check_depth(dir, config);

@@ -25,6 +25,7 @@ struct SessionOptions {
   int threads = 0;                     ///< 0: as many as the process may use
   std::optional<Precision> precision;  ///< default: that of the directory (f32 unless it is packed as bf16 or int8)
   bool dense = false;                  ///< run every layer dense (to compare)
+  bool pin = false;                    ///< each thread but the caller's stays on a processor of its own
 };
 
 /// One text, or a pair.
