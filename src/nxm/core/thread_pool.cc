@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <condition_variable>
 #include <exception>
@@ -42,20 +43,31 @@ int available_threads() {
   return quota && *quota < processors ? std::max(1, static_cast<int>(std::ceil(*quota))) : processors;
 }
 
-/// Everything but `busy` and `workers` is guarded by `mutex`. Whoever is free takes the next range, so a worker that is
-/// slow to wake does not hold up the job.
+/// How long who waits looks again and again, giving way to others, before sleeping: to wake a thread takes longer than many
+/// a job.
+constexpr std::chrono::microseconds kPatience{50};
+
+template <typename Ready>
+void wait_awake(const Ready& ready) {
+  const auto end = std::chrono::steady_clock::now() + kPatience;
+  while (!ready() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+}
+
+/// Everything but `busy` and `workers` is guarded by `mutex`; the atomics are also read without it. Whoever is free takes
+/// the next range, so a worker that is slow to wake does not hold up the job.
 struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable work;      // ranges to take, or stop
   std::condition_variable finished;  // unfinished == 0
-  bool stop = false;
+  std::atomic<bool> stop = false;
+  std::atomic<bool> open = false;  // next < ranges
 
   const std::function<void(int64_t, int64_t)>* body = nullptr;
   int64_t n = 0;
   int64_t length = 0;  // of a range
   size_t ranges = 0;
   size_t next = 0;                         // first range that nobody took
-  size_t unfinished = 0;                   // ranges not done
+  std::atomic<size_t> unfinished = 0;      // ranges not done
   std::vector<std::exception_ptr> errors;  // by range
 
   std::atomic_flag busy;
@@ -74,6 +86,7 @@ struct ThreadPool::State {
   void run_ranges(std::unique_lock<std::mutex>& lock) {
     while (next < ranges) {
       const size_t range = next++;
+      open = next < ranges;
       lock.unlock();
       std::exception_ptr error;
       try {
@@ -89,8 +102,9 @@ struct ThreadPool::State {
   }
 
   void work_until_stop() {
-    std::unique_lock lock(mutex);
     while (true) {
+      wait_awake([this] { return stop || open; });
+      std::unique_lock lock(mutex);
       work.wait(lock, [this] { return stop || next < ranges; });
       if (stop) return;
       run_ranges(lock);
@@ -142,10 +156,14 @@ void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void
   state.length = length;
   state.ranges = static_cast<size_t>((n - 1) / length + 1);
   state.next = 0;
+  state.open = true;
   state.unfinished = state.ranges;
   state.errors.assign(state.ranges, nullptr);
   state.work.notify_all();
   state.run_ranges(lock);
+  lock.unlock();
+  wait_awake([&] { return state.unfinished == 0; });
+  lock.lock();
   state.finished.wait(lock, [&] { return state.unfinished == 0; });
   for (const std::exception_ptr& error : state.errors) {
     if (error) std::rethrow_exception(error);
