@@ -43,14 +43,23 @@ int available_threads() {
   return quota && *quota < processors ? std::max(1, static_cast<int>(std::ceil(*quota))) : processors;
 }
 
-/// How long who waits looks again and again, giving way to others, before sleeping: to wake a thread takes longer than many
-/// a job.
+/// How long who waits looks again and again before sleeping: to wake a thread takes longer than many a job.
 constexpr std::chrono::microseconds kPatience{50};
+
+/// Tells the processor that this thread only looks. Not the kernel: a thread that gives way but never sleeps is not moved
+/// to an idle processor, and may share its own with the one it waits for.
+void relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
 
 template <typename Ready>
 void wait_awake(const Ready& ready) {
   const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!ready() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+  while (!ready() && std::chrono::steady_clock::now() < end) relax();
 }
 
 /// Everything but `busy` and `workers` is guarded by `mutex`; the atomics are also read without it. Whoever is free takes

@@ -143,9 +143,12 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
       for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::zero();
     }
   }
-  const uint32_t* weights = w.weights + t.group * w.windows * w.words * kSteps * kPanels * kPanel;
-  const uint32_t* places = w.places + t.group * w.windows * w.words * kPlaces * kPanel;
+  const int64_t group_places = w.windows * w.words * kPlaces * kPanel;
+  const int64_t group_weights = w.windows * w.words * kSteps * kPanels * kPanel;
+  const uint32_t* weights = w.weights + t.group * group_weights;
+  const uint32_t* places = w.places + t.group * group_places;
   const std::byte* x = t.x + from * t.stride;
+  const bool last = from + kTokens == t.tokens;  // then the next group is fetched on the side, from far away perhaps
   for (int64_t n = 0; n < w.windows; ++n, x += t.window) {
     __m512i window[kTokens];
 #pragma GCC unroll 16
@@ -156,7 +159,10 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
     for (int64_t word = 0; word < w.words; ++word) {
       __m512i place[kPlaces];
 #pragma GCC unroll 16
-      for (int p = 0; p < kPlaces; ++p, places += kPanel) place[p] = load(places);
+      for (int p = 0; p < kPlaces; ++p, places += kPanel) {
+        place[p] = load(places);
+        if (last) _mm_prefetch(reinterpret_cast<const char*>(places + group_places), _MM_HINT_T1);
+      }
 #pragma GCC unroll 16
       for (int s = 0; s < kSteps; ++s) {
 #pragma GCC unroll 16
@@ -171,6 +177,12 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
         }
 #pragma GCC unroll 16
         for (int p = 0; p < kPlaces; ++p) place[p] = _mm512_srli_epi32(place[p], 4);
+        if (last) {
+#pragma GCC unroll 16
+          for (int p = 0; p < kPanels; ++p) {
+            _mm_prefetch(reinterpret_cast<const char*>(weights + group_weights + p * kPanel), _MM_HINT_T1);
+          }
+        }
         weights += kPanels * kPanel;
       }
     }
