@@ -29,7 +29,8 @@ def test_json(saved):
         "f32", "2:4", 2, 8, 1)
     assert 0 < answer["median_ms"] <= answer["p99_ms"]
     assert answer["tokens_per_second"] == pytest.approx(16e3 / answer["median_ms"])
-    assert 0 < answer["weight_bytes"] < answer["resident_bytes"] < 3 * answer["weight_bytes"]
+    # The word table counts as weights, but lies in the file, and little of it is read.
+    assert 0 < answer["weight_bytes"] and 0 < answer["resident_bytes"] < 3 * answer["weight_bytes"]
     assert len(answer["layers"]) == 5 * 4 + 5 + 2
     assert all(layer["ms"] >= 0 and layer["kernel"] and layer["why"] for layer in answer["layers"])
     assert sum(layer["ms"] for layer in answer["layers"]) < 1.5 * answer["median_ms"]

@@ -129,6 +129,15 @@ def test_the_engines_agree(tmp_path):
     assert json_lines(ours)[0]["logits"] == pytest.approx(json_lines(theirs)[0]["logits"], abs=1e-4)
 
 
+def test_pinned_threads_answer_the_same(tmp_path):
+    model = make_model(tmp_path / "m", ["no", "yes"])
+    texts = "".join(random_text(random.Random(7)) + "\n" for _ in range(40))
+    command = [NXM, "predict", "--model", model, "--threads", "2", "--json"]
+    free, pinned = (subprocess.run([*command, *flags], input=texts, capture_output=True, text=True, check=True).stdout
+                    for flags in ([], ["--pin"]))
+    assert len(pinned.splitlines()) == 40 and pinned == free
+
+
 def test_predict_needs_a_head(tmp_path):
     model = make_model(tmp_path / "m", ["no", "yes"])
     transformers.BertModel(transformers.BertConfig.from_pretrained(model)).save_pretrained(model)
