@@ -46,8 +46,8 @@ int available_threads() {
 /// How long who waits looks again and again before sleeping: to wake a thread takes longer than many a job.
 constexpr std::chrono::microseconds kPatience{50};
 
-/// Tells the processor that this thread only looks. Not the kernel: a thread that gives way but never sleeps is not moved
-/// to an idle processor, and may share its own with the one it waits for.
+/// Tells the processor that this thread only looks. Not the kernel: a thread that gives way but never sleeps is not
+/// moved to an idle processor, and may share its own with the one it waits for.
 void relax() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -62,8 +62,8 @@ void wait_awake(const Ready& ready) {
   while (!ready() && std::chrono::steady_clock::now() < end) relax();
 }
 
-/// Everything but `busy` and `workers` is guarded by `mutex`; the atomics are also read without it. Whoever is free takes
-/// the next range, so a worker that is slow to wake does not hold up the job.
+/// Everything but `busy` and `workers` is guarded by `mutex`; the atomics are also read without it. Whoever is free
+/// takes the next range, so a worker that is slow to wake does not hold up the job.
 struct ThreadPool::State {
   std::mutex mutex;
   std::condition_variable work;      // ranges to take, or stop

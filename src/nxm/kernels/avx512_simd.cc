@@ -148,7 +148,8 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
   const uint32_t* weights = w.weights + t.group * group_weights;
   const uint32_t* places = w.places + t.group * group_places;
   const std::byte* x = t.x + from * t.stride;
-  const bool last = from + kTokens == t.tokens;  // then the next group is fetched on the side, from far away perhaps
+  // Then the next group is fetched on the side, from far away perhaps; with few tokens there is no time to spare.
+  const bool last = kTokens > avx512::kFewTokens && from + kTokens == t.tokens;
   for (int64_t n = 0; n < w.windows; ++n, x += t.window) {
     __m512i window[kTokens];
 #pragma GCC unroll 16
