@@ -138,6 +138,25 @@ def test_pinned_threads_answer_the_same(tmp_path):
     assert len(pinned.splitlines()) == 40 and pinned == free
 
 
+def test_pinned_threads_keep_out_of_each_others_way(tmp_path):
+    """Session and tokeniser have threads of their own; none of those that are pinned shares a processor."""
+    processors = sorted(os.sched_getaffinity(0))
+    if len(processors) < 2:
+        pytest.skip("one processor")
+    model = make_model(tmp_path / "m", ["no", "yes"])
+    command = [NXM, "predict", "--model", model, "--threads", "2", "--pin"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        process.stdin.write("film\n" * 4096)  # enough for a first chunk to be answered
+        process.stdin.flush()
+        process.stdout.readline()
+        masks = [sorted(os.sched_getaffinity(int(task))) for task in os.listdir(f"/proc/{process.pid}/task")]
+        process.stdin.close()
+        process.stdout.read()
+    assert process.returncode == 0
+    pinned = sorted(mask[0] for mask in masks if len(mask) == 1)
+    assert pinned == processors[:2] and masks.count(processors) == len(masks) - 2
+
+
 def test_predict_needs_a_head(tmp_path):
     model = make_model(tmp_path / "m", ["no", "yes"])
     transformers.BertModel(transformers.BertConfig.from_pretrained(model)).save_pretrained(model)

@@ -94,21 +94,39 @@ TEST_P(EveryTarget, LayerNormOfLargeMean) {
   for (size_t i = 0; i < x.size(); ++i) ASSERT_NEAR(x[i], want[i], 1e-4);
 }
 
+/// q, k and v of some tokens side by side, and what attention makes of them.
+struct AttentionCase {
+  int64_t head, tokens, stride;
+  std::vector<float> qkv, want;
+
+  AttentionCase(int64_t width, int64_t rows, Rng& rng)
+      : head(width),
+        tokens(rows),
+        stride(3 * width + 1),
+        qkv(normal(rows * stride, rng)),
+        want(run(kScalarOps.attention)) {}
+  [[nodiscard]] const float* q(int64_t t) const { return qkv.data() + t * stride; }
+  [[nodiscard]] const float* k(int64_t t) const { return q(t) + head; }
+  [[nodiscard]] const float* v(int64_t t) const { return q(t) + 2 * head; }
+  /// (tokens, head); empty if `attention` wrote beyond its result or scratch.
+  [[nodiscard]] std::vector<float> run(decltype(Ops::attention) attention) const {
+    Guarded<float> out(tokens * head);
+    Guarded<float> scratch(attention_scratch(tokens, head), 0);
+    attention(q(0), k(0), v(0), stride, out.data(), head, tokens, head, scratch.data());
+    if (!out.intact() || !scratch.intact()) return {};
+    return {out.data(), out.data() + tokens * head};
+  }
+};
+
 TEST_P(EveryTarget, Attention) {
   Rng rng(3, "attention");
   for (const int64_t head : {1, 5, 16, 32, 33, 64, 80}) {
     for (const int64_t tokens : {1, 2, 5, 6, 7, 16, 31, 70}) {
-      const int64_t stride = 3 * head + 1;
-      const auto qkv = normal(tokens * stride, rng);
-      Guarded<float> out(tokens * head);
-      std::vector<float> want(static_cast<size_t>(tokens * head));
-      Guarded<float> scratch(attention_scratch(tokens, head), 0);
-      const float* q = qkv.data();
-      ops_.attention(q, q + head, q + 2 * head, stride, out.data(), head, tokens, head, scratch.data());
-      ASSERT_TRUE(out.intact() && scratch.intact()) << head << " " << tokens;
-      kScalarOps.attention(q, q + head, q + 2 * head, stride, want.data(), head, tokens, head, scratch.data());
-      for (size_t i = 0; i < want.size(); ++i) {
-        ASSERT_NEAR(out.data()[i], want[i], 1e-5) << head << " " << tokens << " " << i;
+      const AttentionCase c(head, tokens, rng);
+      const std::vector<float> out = c.run(ops_.attention);
+      ASSERT_EQ(out.size(), c.want.size()) << head << " " << tokens;
+      for (size_t i = 0; i < out.size(); ++i) {
+        ASSERT_NEAR(out[i], c.want[i], 1e-5) << head << " " << tokens << " " << i;
       }
     }
   }
@@ -121,32 +139,26 @@ TEST_P(EveryTarget, AttentionInBf16) {
   Rng rng(5, "attention bf16");
   for (const int64_t head : {1, 5, 16, 32, 33, 64, 80}) {
     for (const int64_t tokens : {1, 2, 5, 8, 9, 16, 31, 32, 33, 70, 128}) {
-      const int64_t stride = 3 * head + 1;
-      const auto qkv = normal(tokens * stride, rng);
-      Guarded<float> out(tokens * head);
-      std::vector<float> want(static_cast<size_t>(tokens * head));
-      Guarded<float> scratch(attention_scratch(tokens, head), 0);
-      const float* q = qkv.data();
-      ops_.attention_bf16(q, q + head, q + 2 * head, stride, out.data(), head, tokens, head, scratch.data());
-      ASSERT_TRUE(out.intact() && scratch.intact()) << head << " " << tokens;
-      kScalarOps.attention(q, q + head, q + 2 * head, stride, want.data(), head, tokens, head, scratch.data());
+      const AttentionCase c(head, tokens, rng);
+      const std::vector<float> out = c.run(ops_.attention_bf16);
+      ASSERT_EQ(out.size(), c.want.size()) << head << " " << tokens;
       double most = 0;
       for (int64_t t = 0; t < tokens; ++t) {
-        for (int64_t i = 0; i < head; ++i) most = std::max<double>(most, std::fabs(q[t * stride + 2 * head + i]));
+        for (int64_t i = 0; i < head; ++i) most = std::max<double>(most, std::fabs(c.v(t)[i]));
       }
       double worst = 0;
       for (int64_t t = 0; t < tokens; ++t) {
         double sum = 0;
         for (int64_t s = 0; s < tokens; ++s) {
           double score = 0;
-          for (int64_t i = 0; i < head; ++i) score += std::fabs(q[t * stride + i] * q[s * stride + head + i]);
+          for (int64_t i = 0; i < head; ++i) score += std::fabs(c.q(t)[i] * c.k(s)[i]);
           sum = std::max(sum, score);
         }
         const double e = 0x1p-8 * sum / std::sqrt(static_cast<double>(head));
         const double bound = most * (std::exp(2 * e) - 1 + 0x1p-7);
         for (int64_t i = 0; i < head; ++i) {
           const auto at = static_cast<size_t>(t * head + i);
-          const double error = std::fabs(out.data()[at] - want[at]);
+          const double error = std::fabs(out[at] - c.want[at]);
           ASSERT_LE(error, bound) << head << " " << tokens << " " << at;
           worst = std::max(worst, error / bound);
         }

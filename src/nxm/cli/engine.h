@@ -26,7 +26,8 @@ class Engine {
   [[nodiscard]] virtual std::vector<float> logits(const Dataset& data, int64_t batch) const = 0;
 };
 
-/// As the options say. Throws UsageError for what the engine cannot do.
+/// As the options say. Throws UsageError for what the engine cannot do. With `pin` the calling thread is pinned too,
+/// and with it every thread that it starts from then on: start others before.
 std::unique_ptr<Engine> load_engine(const std::filesystem::path& folder, const RunOptions& options);
 std::unique_ptr<Engine> load_torch_engine(const std::filesystem::path& folder, const RunOptions& options);
 

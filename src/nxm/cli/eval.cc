@@ -38,9 +38,9 @@ void eval(const EvalFlags& flags) {
         "split '{}' of '{}' has no labels, so there is no score; give --submission FOLDER for a file of predictions",
         flags.split, task.name);
   }
+  ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
   const auto model = load_engine(choice.model, flags.run);
   const auto max_length = static_cast<size_t>(length_for(model->config(), choice.max_length));
-  ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
   const Dataset data = tokenize(examples, model->tokenizer(), max_length, &pool);
   const std::vector<float> predictions = predictions_of(*model, task, data, flags.run.batch, choice.model.string());
 

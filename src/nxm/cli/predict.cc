@@ -67,9 +67,9 @@ void predict(const PredictFlags& flags) {
     if (!file) fail(flags.input, "cannot open: {}", std::generic_category().message(errno));
     input = file.get();
   }
+  ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
   const auto model = load_engine(folder, flags.run);
   const auto max_length = static_cast<size_t>(length_for(model->config(), flags.model.max_length));
-  ThreadPool pool(flags.run.threads > 0 ? flags.run.threads : available_threads());
 
   const auto lines = static_cast<size_t>(isatty(fileno(input)) != 0 ? 1 : kChunkBatches * flags.run.batch);
   const size_t outputs = model->config().labels.size();

@@ -24,9 +24,9 @@ std::vector<float> predictions_of(const Engine& model, const Task& task, const D
 
 Scores score_model(const std::filesystem::path& folder, const Task& task, const Examples& examples, int64_t max_length,
                    const RunOptions& options) {
+  ThreadPool pool(options.threads > 0 ? options.threads : available_threads());
   const auto model = load_engine(folder, options);
   const auto length = static_cast<size_t>(length_for(model->config(), max_length));
-  ThreadPool pool(options.threads > 0 ? options.threads : available_threads());
   const Dataset data = tokenize(examples, model->tokenizer(), length, &pool);
   return compute_scores(task.metrics, predictions_of(*model, task, data, options.batch, folder.string()), data.labels);
 }

@@ -242,7 +242,7 @@ void unpack_indices(const PackedView& packed, int64_t r, std::span<uint8_t> out)
   const std::byte* next = packed.indices.data() + to_size(r / p.share) * row_bytes;
   const uint32_t mask = (1U << bits) - 1;
   if (bits == 2) {  // of = 3 or 4
-    for (size_t i = 0; i < out.size(); ++i) out[i] = std::to_integer<uint8_t>(next[i / 4]) >> i % 4 * 2 & 3;
+    for (size_t i = 0; i < out.size(); ++i) out[i] = (std::to_integer<uint8_t>(next[i / 4]) >> (i % 4 * 2)) & 3;
     return;
   }
   uint32_t pending = 0;  // the lowest `held` bits are read and not yet used

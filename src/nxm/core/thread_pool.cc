@@ -43,7 +43,8 @@ int available_threads() {
   return quota && *quota < processors ? std::max(1, static_cast<int>(std::ceil(*quota))) : processors;
 }
 
-/// How long who waits looks again and again before sleeping: to wake a thread takes longer than many a job.
+/// How long who waits looks again and again before sleeping, if there are processors for all: to wake a thread takes
+/// longer than many a job.
 constexpr std::chrono::microseconds kPatience{50};
 
 /// Tells the processor that this thread only looks. Not the kernel: a thread that gives way but never sleeps is not
@@ -54,12 +55,6 @@ void relax() {
 #elif defined(__aarch64__)
   asm volatile("yield");
 #endif
-}
-
-template <typename Ready>
-void wait_awake(const Ready& ready) {
-  const auto end = std::chrono::steady_clock::now() + kPatience;
-  while (!ready() && std::chrono::steady_clock::now() < end) relax();
 }
 
 /// Everything but `busy` and `workers` is guarded by `mutex`; the atomics are also read without it. Whoever is free
@@ -79,6 +74,7 @@ struct ThreadPool::State {
   std::atomic<size_t> unfinished = 0;      // ranges not done
   std::vector<std::exception_ptr> errors;  // by range
 
+  std::chrono::microseconds patience{0};  // set before there are workers
   std::atomic_flag busy;
   std::vector<std::thread> workers;
 
@@ -89,6 +85,12 @@ struct ThreadPool::State {
     }
     work.notify_all();
     for (std::thread& worker : workers) worker.join();
+  }
+
+  template <typename Ready>
+  void wait_awake(const Ready& ready) const {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (!ready() && std::chrono::steady_clock::now() < end) relax();
   }
 
   /// Takes ranges while there are any. `lock` is held before and after, not while the body runs.
@@ -132,6 +134,7 @@ void pin_this_thread(int index) {
 
 ThreadPool::ThreadPool(int threads, bool pin) : state_(std::make_unique<State>()) {
   require(threads >= 1 && threads <= kMaxThreads, "ThreadPool: from 1 to 4096 threads");
+  if (threads <= affinity_count()) state_->patience = kPatience;
   for (int i = 1; i < threads; ++i) {
     try {
       state_->workers.emplace_back([state = state_.get(), pin, i] {
@@ -171,7 +174,7 @@ void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void
   state.work.notify_all();
   state.run_ranges(lock);
   lock.unlock();
-  wait_awake([&] { return state.unfinished == 0; });
+  state.wait_awake([&] { return state.unfinished == 0; });
   lock.lock();
   state.finished.wait(lock, [&] { return state.unfinished == 0; });
   for (const std::exception_ptr& error : state.errors) {

@@ -9,8 +9,8 @@
 namespace nxm {
 namespace {
 
-/// Tokens at a time and thread, unless one sequence is longer: their activations stay in the second-level cache, and
-/// are enough to read the weights for (docs/kernels.md).
+/// Tokens at a time, unless one sequence is longer: few enough for their activations to stay in the caches, and enough
+/// to read the weights for (docs/kernels.md). The same for any number of threads, so that the answers are too.
 constexpr int64_t kPassTokens = 256;
 
 // The layers in the order in which they run. The last encoder layer asks only for each sequence's first token, but

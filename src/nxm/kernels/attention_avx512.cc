@@ -23,7 +23,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 constexpr int64_t kLanes = 16;
 constexpr int64_t kWidth = 2 * kLanes;  // columns of a product
-constexpr int64_t kRows = 8;            // queries at a time
+constexpr int64_t kRows = avx512::kQueries;
 using Floats = hn::CappedTag<float, kLanes>;
 
 HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < kLanes ? (1U << n) - 1 : 0xFFFFU); }

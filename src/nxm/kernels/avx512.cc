@@ -8,7 +8,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "nxm/core/error.h"
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/tile.h"
@@ -73,7 +72,6 @@ class Avx512 : public Linear {
     weights_.resize(static_cast<size_t>(groups_ * steps() * group_ * kPanel));
     if (sparse) places_.resize(static_cast<size_t>(groups_ * words() * place_panels() * kPanel));
     fill(rows, sparse);
-    if (!sparse) layout_.windows *= cut_.word_steps;
     layout_.weights = weights_.data();
     layout_.places = sparse ? places_.data() : nullptr;
     layout_.sums = sums_.data();
@@ -195,25 +193,22 @@ class Avx512 : public Linear {
       scales_.resize(sums_.size());
     }
     const std::vector<Slot> slot = slots(sparse ? rows.kept() : inputs_);
-    std::vector<int32_t> columns(static_cast<size_t>(rows.kept()));
-    std::vector<T> values(columns.size());
+    StoredRow<T> row(rows);
     for (int64_t o = 0; o < layout_.outputs; ++o) {
-      rows.columns(o, columns);
+      row.read(rows, o);
       if constexpr (std::is_same_v<T, int8_t>) {
-        scales_[static_cast<size_t>(o)] = rows.values(o, std::span<T>(values));
-        sums_[static_cast<size_t>(o)] = std::accumulate(values.begin(), values.end(), 0);
-      } else {
-        rows.values(o, std::span<T>(values));
+        scales_[static_cast<size_t>(o)] = row.scale;
+        sums_[static_cast<size_t>(o)] = std::accumulate(row.values.begin(), row.values.end(), 0);
       }
       const int64_t group = o / (group_ * kPanel);
       const int64_t panel = layout_.paired ? o % 2 : o / kPanel % group_;
       const int64_t lane = layout_.paired ? o / 2 % kPanel : o % kPanel;
       T* weights = reinterpret_cast<T*>(weights_.data() + (group * steps() * group_ + panel) * kPanel + lane);
-      for (size_t k = 0; k < values.size(); ++k) weights[slot[sparse ? k : columns[k]].weight] = values[k];
+      for (size_t k = 0; k < row.values.size(); ++k) weights[slot[sparse ? k : row.columns[k]].weight] = row.values[k];
       if (!sparse || panel >= place_panels()) continue;
       uint32_t* places = places_.data() + (group * words() * place_panels() + panel) * kPanel + lane;
-      for (size_t k = 0; k < columns.size(); ++k) {
-        places[slot[k].word] |= static_cast<uint32_t>(columns[k] - slot[k].first) << slot[k].shift;
+      for (size_t k = 0; k < row.columns.size(); ++k) {
+        places[slot[k].word] |= static_cast<uint32_t>(row.columns[k] - slot[k].first) << slot[k].shift;
       }
     }
   }

@@ -32,14 +32,14 @@ constexpr int64_t kWordPlaces = 8;
 /// N:M: the places of word w, 4 bits for each weight: for weight i of a lane and step s of the word in the bits from
 /// 32 / (weights of a lane) * i + 4 * s of
 ///   places[((g * words + w) * group + p) * 16 + lane]
-/// Dense: no places; step s takes the lane-sized piece s of x.
-/// Paired: lane l of panels 0 and 1 has outputs 2l and 2l + 1 of the group, which share their places, those of panel 0
-/// (the only ones stored). Not paired: output 16 p + l.
+/// Dense: no places, a window is as many inputs as a word's steps have weights; step s takes the lane-sized piece s of
+/// x. Paired: lane l of panels 0 and 1 has outputs 2l and 2l + 1 of the group, which share their places, those of panel
+/// 0 (the only ones stored). Not paired: output 16 p + l.
 struct Layout {
   int64_t outputs;
   int64_t windows;
   int64_t words;       ///< of a window
-  int64_t word_steps;  ///< N:M: 1, 2, 4 or 8
+  int64_t word_steps;  ///< N:M: 1, 2, 4 or 8; dense: 4
   bool paired;
   const uint32_t* weights;
   const uint32_t* places;  ///< null: dense
@@ -78,6 +78,8 @@ struct Code {
 /// Null in a build without AVX-512, as the next.
 const Code* code();
 
+/// Queries that attention_bf16() takes at a time.
+constexpr int64_t kQueries = 8;
 /// Ops::attention_bf16.
 using Attention = decltype(Ops::attention_bf16);
 Attention attention_bf16();

@@ -124,6 +124,38 @@ HWY_INLINE void take_turns(Sum& even, Sum& odd) {
   from_bits(second, odd);
 }
 
+template <class P, int kSplit, int kTokens, int kPanels>
+HWY_INLINE void clear(typename P::Sum (&sum)[kSplit][kTokens][kPanels]) {
+#pragma GCC unroll 16
+  for (int s = 0; s < kSplit; ++s) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::zero();
+    }
+  }
+}
+
+/// Adds the sums of a tile up over its parts and writes them to y, from token `from` on.
+template <class P, bool kPaired, int kSplit, int kTokens, int kPanels>
+HWY_INLINE void write(const Task& t, int64_t from, typename P::Sum (&sum)[kSplit][kTokens][kPanels]) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kTokens; ++i) {
+#pragma GCC unroll 16
+    for (int s = 1; s < kSplit; ++s) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
+    }
+    if constexpr (kPaired) take_turns(sum[0][i][0], sum[0][i][1]);
+  }
+#pragma GCC unroll 16
+  for (int p = 0; p < kPanels; ++p) {
+    const Finish finish(t, t.group * kPanels + p);
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) finish.write(from + i, sum[0][i][p]);
+  }
+}
+
 /// With few tokens the additions of one output are spread over several sums, to hide their latency.
 constexpr int split_of(int tokens, int steps) { return std::min(steps, tokens == 1 ? 4 : tokens <= 3 ? 2 : 1); }
 
@@ -135,14 +167,7 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
   constexpr int kSplit = split_of(kTokens, kSteps);
   const Layout& w = t.weights;
   typename P::Sum sum[kSplit][kTokens][kPanels];
-#pragma GCC unroll 16
-  for (int s = 0; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kTokens; ++i) {
-#pragma GCC unroll 16
-      for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::zero();
-    }
-  }
+  clear<P>(sum);
   const int64_t group_places = w.windows * w.words * kPlaces * kPanel;
   const int64_t group_weights = w.windows * w.words * kSteps * kPanels * kPanel;
   const uint32_t* weights = w.weights + t.group * group_weights;
@@ -188,41 +213,20 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
       }
     }
   }
-#pragma GCC unroll 16
-  for (int i = 0; i < kTokens; ++i) {
-#pragma GCC unroll 16
-    for (int s = 1; s < kSplit; ++s) {
-#pragma GCC unroll 16
-      for (int p = 0; p < kPanels; ++p) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
-    }
-    if constexpr (kPaired) take_turns(sum[0][i][0], sum[0][i][1]);
-  }
-#pragma GCC unroll 16
-  for (int p = 0; p < kPanels; ++p) {
-    const Finish finish(t, t.group * kPanels + p);
-#pragma GCC unroll 16
-    for (int i = 0; i < kTokens; ++i) finish.write(from + i, sum[0][i][p]);
-  }
+  write<P, kPaired>(t, from, sum);
 }
 
 template <class P, int kTokens>
 HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
   constexpr int kPanels = avx512::kDenseGroup;
   constexpr int kSplit = split_of(kTokens, 4);
-  const int64_t steps = t.weights.windows;
+  const int64_t steps = t.weights.windows * t.weights.word_steps;
   typename P::Sum sum[kSplit][kTokens][kPanels];
-#pragma GCC unroll 16
-  for (int s = 0; s < kSplit; ++s) {
-#pragma GCC unroll 16
-    for (int i = 0; i < kTokens; ++i) {
-#pragma GCC unroll 16
-      for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::zero();
-    }
-  }
+  clear<P>(sum);
   const uint32_t* weights = t.weights.weights + t.group * steps * kPanels * kPanel;
   const std::byte* x = t.x + from * t.stride;
   int64_t n = 0;
-  for (; n < steps; n += kSplit) {  // steps are filled up to a multiple of kSplit
+  for (; n < steps; n += kSplit) {  // word_steps is a multiple of kSplit
 #pragma GCC unroll 16
     for (int s = 0; s < kSplit; ++s) {
       __m512i w[kPanels];
@@ -239,16 +243,7 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
     }
     x += kSplit * sizeof(int32_t);
   }
-#pragma GCC unroll 16
-  for (int p = 0; p < kPanels; ++p) {
-    const Finish finish(t, t.group * kPanels + p);
-#pragma GCC unroll 16
-    for (int i = 0; i < kTokens; ++i) {
-#pragma GCC unroll 16
-      for (int s = 1; s < kSplit; ++s) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
-      finish.write(from + i, sum[0][i][p]);
-    }
-  }
+  write<P, false>(t, from, sum);
 }
 
 using Tile = void (*)(const Task& t, int64_t from);

@@ -25,11 +25,11 @@ class DenseFloat : public Linear {
       : code_(code), outputs_(source.outputs()), inputs_(source.inputs()) {
     const WeightRows rows(source);
     weights_.resize(static_cast<size_t>(ceil_div(outputs_, code.panel) * code.panel * inputs_));
-    std::vector<T> row(static_cast<size_t>(inputs_));
+    StoredRow<T> row(rows);
     for (int64_t o = 0; o < outputs_; ++o) {
-      dense_row<T>(rows, o, row);
+      row.read(rows, o);
       T* panel = weights_.data() + o / code.panel * code.panel * inputs_ + o % code.panel;
-      for (int64_t i = 0; i < inputs_; ++i) panel[i * code.panel] = row[static_cast<size_t>(i)];
+      for (size_t k = 0; k < row.values.size(); ++k) panel[row.columns[k] * code.panel] = row.values[k];
     }
   }
 

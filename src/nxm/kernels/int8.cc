@@ -33,16 +33,15 @@ class Int8 : public Linear {
     places_.resize(sparse ? weights_.size() / 2 : 0);
     sums_.resize(static_cast<size_t>(panels * kInt8Panel));
     scales_.resize(sums_.size());
-    std::vector<int32_t> columns(static_cast<size_t>(rows.kept()));
-    std::vector<int8_t> values(columns.size());
+    StoredRow<int8_t> row(rows);
     for (int64_t o = 0; o < rows.outputs(); ++o) {
-      rows.columns(o, columns);
+      row.read(rows, o);
       const auto output = static_cast<size_t>(o);
-      scales_[output] = rows.values(o, std::span(values));
-      for (size_t k = 0; k < values.size(); ++k) {
-        sums_[output] += values[k];
-        sparse ? place_sparse(o, static_cast<int64_t>(k), columns[k], values[k])
-               : place_dense(o, columns[k], values[k]);
+      scales_[output] = row.scale;
+      for (size_t k = 0; k < row.values.size(); ++k) {
+        sums_[output] += row.values[k];
+        sparse ? place_sparse(o, static_cast<int64_t>(k), row.columns[k], row.values[k])
+               : place_dense(o, row.columns[k], row.values[k]);
       }
     }
     layout_.offsets = offsets_.data();

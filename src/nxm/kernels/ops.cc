@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nxm/kernels/avx512.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/reference.h"
 #include "nxm/kernels/tile.h"
@@ -65,8 +66,7 @@ int64_t attention_scratch(int64_t tokens, int64_t head) {
   const int64_t keys = (tokens + kPad - 1) / kPad * kPad;
   const int64_t width = (head + kPad - 1) / kPad * kPad;
   const int64_t f32 = head * keys + tokens * width + kTileRows * (keys + width);
-  constexpr int64_t kBf16Rows = 8;  // attention_avx512.cc
-  return std::max(f32, keys * width + kBf16Rows * (keys + width) * 3 / 2);
+  return std::max(f32, keys * width + avx512::kQueries * (keys + width) * 3 / 2);
 }
 
 const Ops& ops_for(Target target) {

@@ -31,24 +31,21 @@ class SparseFloat : public Linear {
  public:
   SparseFloat(const LinearSource& source, const SparseFloatCode& code) : code_(code), inputs_(source.inputs()) {
     const WeightRows rows(source);
-    const auto kept = static_cast<size_t>(rows.kept());
     layout_.outputs = rows.outputs();
     layout_.keep = kept_of_window(source.packed->pattern);
     layout_.steps = ceil_div(rows.kept(), 2);
     panels_ = ceil_div(layout_.outputs, kSparsePanel);
     places_.resize(static_cast<size_t>(panels_ * layout_.steps * kSparsePanel));
     values_.resize(2 * places_.size());
-    std::vector<int32_t> columns(kept);
-    std::vector<T> values(kept);
+    StoredRow<T> row(rows);
     for (int64_t o = 0; o < layout_.outputs; ++o) {
-      rows.columns(o, columns);
-      rows.values(o, std::span<T>(values));
+      row.read(rows, o);
       const auto panel = static_cast<size_t>(o / kSparsePanel * layout_.steps);
       const auto lane = static_cast<size_t>(o % kSparsePanel);
-      for (size_t k = 0; k < kept; ++k) {
-        values_[(2 * panel + k) * kSparsePanel + lane] = values[k];
+      for (size_t k = 0; k < row.values.size(); ++k) {
+        values_[(2 * panel + k) * kSparsePanel + lane] = row.values[k];
         uint8_t& places = places_[(panel + k / 2) * kSparsePanel + lane];
-        places = static_cast<uint8_t>(places | (columns[k] % kSparseWindow * 4) << (k % 2 * 4));
+        places = static_cast<uint8_t>(places | (row.columns[k] % kSparseWindow * 4) << (k % 2 * 4));
       }
     }
     layout_.values = values_.data();

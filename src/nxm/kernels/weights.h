@@ -31,21 +31,22 @@ class WeightRows {
   LinearSource source_;
 };
 
-/// Row `r` with all its columns, in `out` (inputs).
+/// One row at a time, in T: float, uint16_t (bf16) or int8_t.
 template <typename T>
-float dense_row(const WeightRows& rows, int64_t r, std::span<T> out) {
-  std::vector<int32_t> columns(static_cast<size_t>(rows.kept()));
-  std::vector<T> values(columns.size());
-  float scale = 1;
-  rows.columns(r, columns);
-  if constexpr (sizeof(T) == 1) {
-    scale = rows.values(r, std::span<T>(values));
-  } else {
-    rows.values(r, std::span<T>(values));
+struct StoredRow {
+  std::vector<int32_t> columns;
+  std::vector<T> values;
+  float scale = 1;  ///< int8
+
+  explicit StoredRow(const WeightRows& rows) : columns(static_cast<size_t>(rows.kept())), values(columns.size()) {}
+  void read(const WeightRows& rows, int64_t r) {
+    rows.columns(r, columns);
+    if constexpr (sizeof(T) == 1) {
+      scale = rows.values(r, std::span<T>(values));
+    } else {
+      rows.values(r, std::span<T>(values));
+    }
   }
-  std::fill(out.begin(), out.end(), T{});
-  for (size_t i = 0; i < columns.size(); ++i) out[static_cast<size_t>(columns[i])] = values[i];
-  return scale;
-}
+};
 
 }  // namespace nxm
