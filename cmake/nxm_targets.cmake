@@ -69,11 +69,11 @@ function(nxm_python_test room)
   endforeach()
 endfunction()
 
-# nxm_bench(ROOM LINKS...): bench/ROOM_bench.cc as bench/ROOM_bench in the build tree.
-function(nxm_bench room)
-  add_executable(${room}_bench ${PROJECT_SOURCE_DIR}/bench/${room}_bench.cc)
-  target_link_libraries(${room}_bench PRIVATE nxm::${room} ${ARGN} benchmark::benchmark)
-  set_target_properties(${room}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
+# nxm_bench(NAME LINKS...): bench/NAME_bench.cc as bench/NAME_bench in the build tree.
+function(nxm_bench name)
+  add_executable(${name}_bench ${PROJECT_SOURCE_DIR}/bench/${name}_bench.cc)
+  target_link_libraries(${name}_bench PRIVATE ${ARGN} benchmark::benchmark)
+  set_target_properties(${name}_bench PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bench)
 endfunction()
 
 # nxm_fuzz(NAME LINKS...): fuzz/NAME_fuzz.cc as a libFuzzer program.

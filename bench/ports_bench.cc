@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a selection costs beside a product on AVX-512: the limit of the N:M kernels (docs/kernels.md). Everything is in
+// registers or the first-level cache. "rate" counts products a second: divide by that of the same precision's
+// `product`.
+//     ports_bench --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
+
+#include <benchmark/benchmark.h>
+
+#include <utility>
+
+#include "nxm/kernels/target.h"
+
+#if defined(__x86_64__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"  // of GCC 12's own header
+#include <immintrin.h>
+
+#define NXM_AVX512 __attribute__((target("avx512f,avx512bw,avx512vnni,avx512bf16")))
+#define NXM_INLINE NXM_AVX512 __attribute__((always_inline)) static inline
+
+namespace {
+
+constexpr int kSums = 16;   // 8 tokens by 2 panels
+constexpr int kShared = 4;  // products that take from one window
+alignas(64) unsigned char g_windows[kSums / kShared * 64];
+
+/// The same, which the compiler must keep in a register and knows nothing of.
+NXM_INLINE __m512i opaque(__m512i value) {
+  asm volatile("" : "+v"(value));
+  return value;
+}
+
+struct F32 {
+  NXM_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi32(places, window); }
+  NXM_INLINE __m512i product(__m512i sum, __m512i x, __m512i w) {
+    return _mm512_castps_si512(
+        _mm512_fmadd_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(w), _mm512_castsi512_ps(sum)));
+  }
+};
+struct BF16 {
+  NXM_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi16(places, window); }
+  NXM_INLINE __m512i product(__m512i sum, __m512i x, __m512i w) {
+    return _mm512_castps_si512(_mm512_dpbf16_ps(_mm512_castsi512_ps(sum), (__m512bh)x, (__m512bh)w));
+  }
+};
+struct Int8 {
+  NXM_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_shuffle_epi8(window, places); }
+  NXM_INLINE __m512i product(__m512i sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
+};
+
+enum class Window { kRegister, kLoad, kBroadcast };
+
+template <class P, bool kSelect, Window kWindow>
+NXM_AVX512 void run(benchmark::State& state) {
+  __m512i sums[kSums], windows[kSums / kShared];
+#pragma GCC unroll 16
+  for (auto& sum : sums) sum = _mm512_setzero_si512();
+#pragma GCC unroll 16
+  for (auto& window : windows) window = _mm512_set1_epi32(1);
+  __m512i places = _mm512_set1_epi32(0x03020100);
+  __m512i w = _mm512_set1_epi32(1);
+  constexpr int kRepeats = 1000;
+  for (auto _ : state) {
+    for (int repeat = 0; repeat < kRepeats; ++repeat) {
+      benchmark::ClobberMemory();  // the windows are read again
+      places = opaque(places);
+      w = opaque(w);
+#pragma GCC unroll 16
+      for (int i = 0; i < kSums; ++i) {
+        const unsigned char* from = g_windows + i / kShared * 64;
+        __m512i window = windows[i / kShared];
+        if (i % kShared == 0 && kWindow == Window::kLoad) window = opaque(_mm512_load_si512(from));
+        if (i % kShared == 0 && kWindow == Window::kBroadcast) {
+          window = opaque(_mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(from))));
+        }
+        windows[i / kShared] = window;
+        const __m512i x = kSelect ? opaque(P::select(opaque(window), places)) : window;
+        sums[i] = opaque(P::product(sums[i], x, w));
+      }
+    }
+  }
+  const auto products = static_cast<double>(state.iterations()) * kRepeats * kSums;
+  state.counters["rate"] = benchmark::Counter(products, benchmark::Counter::kIsRate);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (nxm::available_targets().back() == nxm::Target::kAvx512Bf16) {
+    const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
+        {"f32/product", run<F32, false, Window::kRegister>},
+        {"f32/vpermps", run<F32, true, Window::kRegister>},
+        {"bf16/product", run<BF16, false, Window::kRegister>},
+        {"bf16/vpermw", run<BF16, true, Window::kRegister>},
+        {"int8/product", run<Int8, false, Window::kRegister>},
+        {"int8/vpshufb", run<Int8, true, Window::kRegister>},
+        {"int8/vpshufb, a load for four", run<Int8, true, Window::kLoad>},
+        {"int8/vpshufb, a broadcast for four", run<Int8, true, Window::kBroadcast>}};
+    for (const auto& [name, function] : cases) benchmark::RegisterBenchmark(name, function);
+  }
+  benchmark::RunSpecifiedBenchmarks();
+}
+#pragma GCC diagnostic pop
+#else
+int main() {}
+#endif
