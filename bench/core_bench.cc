@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The projection against the machine's copy bandwidth. Every iteration times one memcpy of the matrix and one
+// The search for an order of channels (its gain is a counter, the share of the way to the best half of each row), and
+// the projection against the machine's copy bandwidth. Every iteration times one memcpy of the matrix and one
 // projection of it, back to back on the same threads, so that a noisy machine disturbs both: "of_copy" is the median
 // over the iterations of copy time / projection time. The result is checked against a sort before anything is timed.
 
@@ -10,9 +11,11 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "nxm/core/channel_order.h"
 #include "nxm/core/projection.h"
 #include "nxm/core/projection_loops.h"
 #include "nxm/core/rng.h"
@@ -102,6 +105,47 @@ BENCHMARK(projection)
     ->ArgsProduct({{16}, {32}, {1}, {1}, {0}})
     ->ArgsProduct({{2}, {4}, {2}, {1}, {0}})
     ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+/// What numpy.random.seed(seed), numpy.random.rand(rows, cols) give.
+std::vector<float> numpy_uniform(uint32_t seed, int64_t count) {
+  std::mt19937 generator(seed);
+  std::vector<float> values;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto high = static_cast<double>(generator() >> 5U), low = static_cast<double>(generator() >> 6U);
+    values.push_back(static_cast<float>((high * 67108864 + low) / 9007199254740992));
+  }
+  return values;
+}
+
+/// Arguments: rows, channels, keep, of. "kept" is the sum of the scores that stay; "efficacy" where it lies between the
+/// given order (0) and the largest half, or keep/of, of each row without groups (1), as NVIDIA's permutation_test.py
+/// has it.
+void channel_order(benchmark::State& state) {
+  const int64_t rows = state.range(0), channels = state.range(1);
+  const Pattern pattern{static_cast<int>(state.range(2)), static_cast<int>(state.range(3))};
+  std::vector<float> scores = numpy_uniform(1, rows * channels);
+  const std::vector<nxm::ChannelScores> layers{{{scores.data(), rows, channels}, nxm::ChannelSide::kInput}};
+  nxm::ChannelOrder found;
+  for (auto _ : state) found = nxm::find_channel_order(layers, pattern, 1);
+  const double all = std::accumulate(scores.begin(), scores.end(), 0.0);
+  double best = 0;
+  for (int64_t r = 0; r < rows; ++r) {
+    float* row = &scores[static_cast<size_t>(r * channels)];
+    std::sort(row, row + channels, std::greater<>());
+    best = std::accumulate(row, row + channels * pattern.keep / pattern.of, best);
+  }
+  state.counters["kept_before"] = found.before * all;
+  state.counters["kept"] = found.after * all;
+  state.counters["efficacy"] = (found.after - found.before) / (best / all - found.before);
+}
+
+BENCHMARK(channel_order)
+    ->ArgNames({"rows", "channels", "keep", "of"})
+    ->Args({128, 64, 2, 4})
+    ->Args({384, 32, 2, 4})
+    ->Args({384, 1536, 2, 4})
+    ->Args({768, 3072, 2, 4})
     ->Unit(benchmark::kMillisecond);
 
 /// Every variant of the loops on a matrix that stays in the second-level cache: what the arithmetic alone allows.

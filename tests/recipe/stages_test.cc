@@ -35,6 +35,8 @@ TEST(Stages, StartFromTheNearestDenseStageOrTheOneAbove) {
             (Words{"", "dense", "dense", "dense", "admm"}));
   EXPECT_EQ(origins(stages_of(stage("asp") + stage("dense") + stage("dense") + stage("admm"))),
             (Words{"", "asp", "dense", "dense-2"}));
+  EXPECT_EQ(origins(stages_of(stage("dense") + stage("asp") + stage("permute") + stage("admm") + stage("masked"))),
+            (Words{"", "dense", "dense", "permute", "admm"}));
   EXPECT_EQ(origins(stages_of(stage("dense") + stage("asp", "from = ''") + stage("masked", "from = 'asp'"))),
             (Words{"", "", "asp"}));
 }

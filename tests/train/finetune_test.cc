@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -14,10 +15,12 @@
 
 #include "nxm/core/error.h"
 #include "nxm/core/mask.h"
+#include "nxm/data/reader.h"
 #include "nxm/io/atomic_file.h"
 #include "nxm/io/model_dir.h"
 #include "nxm/io/safetensors.h"
 #include "nxm/train/checkpoint.h"
+#include "nxm/train/classifier.h"
 #include "train/tiny_run.h"
 
 namespace nxm {
@@ -81,6 +84,67 @@ TEST_F(FinetuneTest, EverySparseStageHoldsItsPatternOnDisk) {
       EXPECT_NEAR(result.stages[i].sparsity, 1 - Pattern::parse(pattern).density(), 0.02);
     }
   }
+}
+
+TEST_F(FinetuneTest, PermuteKeepsWhatTheModelComputesAndMoreOfItsWeights) {
+  for (const char* criterion : {"magnitude", "wanda"}) {
+    for (const char* pattern : {"2:4", "1:4", "2:4x2"}) {
+      SCOPED_TRACE(std::string(criterion) + " " + pattern);
+      const auto stage = [&](const char* method) {
+        return fmt::format("[[stage]]\nmethod = \"{}\"\npattern = \"{}\"\n", method, pattern);
+      };
+      const std::string all = test::tiny_recipe();
+      const std::string text = all.substr(0, all.find("[[stage]]")) + "[[stage]]\nmethod = \"dense\"\nepochs = 1\n" +
+                               stage("permute") + fmt::format("criterion = \"{}\"\n", criterion) + stage("oneshot");
+      const fs::path run = out("run");
+      const Recipe r = Recipe::parse(text, folder.path / "recipe.toml");
+      const FinetuneResult result = finetune(r, run, {.force = true});
+      EXPECT_EQ(result.stages[1].score, result.stages[0].score);
+      EXPECT_EQ(result.stages[1].sparsity, 0);
+      EXPECT_EQ(result.stages[1].pattern, "");
+
+      const ModelDir before(run / "stages" / "dense"), after(run / "stages" / "permute");
+      for (const std::string& name : before.names()) {
+        std::vector<float> then(static_cast<size_t>(before.info(name).elements())), now = then;
+        before.read_f32(name, then);
+        after.read_f32(name, now);
+        const bool moved = then != now;
+        EXPECT_TRUE(std::is_permutation(then.begin(), then.end(), now.begin())) << name;
+        if (name.find("layer") == name.npos || name.find("LayerNorm") != name.npos) EXPECT_FALSE(moved) << name;
+        if (name.ends_with("output.dense.weight")) EXPECT_TRUE(moved) << name;
+        if (name.find("query.weight") != name.npos) EXPECT_EQ(moved, pattern == std::string_view("2:4x2")) << name;
+      }
+      const Dataset dev = tokenize(read_split(r.task, "dev", r.data), Tokenizer::load(r.model), 128);
+      const auto a = Classifier::load(run / "stages" / "dense", "cpu", "fp32", 1).logits(dev, 8);
+      const auto b = Classifier::load(run / "stages" / "permute", "cpu", "fp32", 1).logits(dev, 8);
+      for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-5);
+
+      const std::string log = read_file(run / "run.jsonl");
+      const size_t line = log.find(R"({"kind":"permute")");
+      ASSERT_NE(line, log.npos);
+      const Json report = parse_json(log.substr(line, log.find('\n', line) - line), "run.jsonl");
+      EXPECT_GT(report["kept_after"].get<double>(), report["kept_before"].get<double>());
+    }
+  }
+}
+
+TEST_F(FinetuneTest, ProfileAddsUpToTheTimeOfTheRun) {
+  const auto start = std::chrono::steady_clock::now();
+  const FinetuneResult result = finetune(recipe(), out("run"), {.profile = true});
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double all = 0;
+  std::map<std::string_view, double> parts;
+  for (const ProfileRow& row : result.profile) {
+    EXPECT_GE(row.seconds, 0) << row.part;
+    all += row.seconds;
+    parts[row.part] = row.seconds;
+  }
+  EXPECT_NEAR(all, seconds, 0.05 * seconds + 0.01);
+  for (const char* part : {"data: batches", "matrix products", "attention", "embeddings",
+                           "update: clipping, AdamW, pull", "projection and method", "evaluation", "saving"}) {
+    EXPECT_GT(parts[part], 0) << part;
+  }
+  EXPECT_TRUE(finetune(recipe(), out("plain"), {}).profile.empty());
 }
 
 TEST_F(FinetuneTest, LearnsATaskOfOneWord) {

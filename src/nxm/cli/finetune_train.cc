@@ -45,11 +45,24 @@ std::string stage_table(const std::vector<StageResult>& stages) {
   return text_table(rows);
 }
 
+static std::string profile_table(const std::vector<ProfileRow>& profile) {
+  double all = 0;
+  for (const ProfileRow& row : profile) all += row.seconds;
+  std::vector<std::vector<std::string>> rows{{"where the time went", "seconds", "share"}};
+  for (const ProfileRow& row : profile) {
+    if (row.seconds < 0.0005 * all) continue;  // would read 0.0 %
+    rows.push_back(
+        {std::string(row.part), fmt::format("{:.2f}", row.seconds), fmt::format("{:.1f} %", 100 * row.seconds / all)});
+  }
+  rows.push_back({"all", fmt::format("{:.2f}", all), "100.0 %"});
+  return text_table(rows);
+}
+
 void add_finetune(CLI::App& app) {
   struct Flags {
     std::string recipe, out;
     std::vector<std::string> set;
-    bool resume = false, force = false, json = false;
+    bool resume = false, force = false, profile = false, json = false;
   };
   auto flags = std::make_shared<Flags>();
   CLI::App* verb =
@@ -59,12 +72,15 @@ void add_finetune(CLI::App& app) {
   verb->add_option("--set", flags->set, "Override a key of the recipe: stage.2.rho=4e-3")->allow_extra_args(false);
   verb->add_flag("--resume", flags->resume, "Go on from the run's newest checkpoint, if there is one");
   verb->add_flag("--force", flags->force, "Replace the run that is in the folder");
+  verb->add_flag("--profile", flags->profile, "Say at the end where the time went");
   verb->add_flag("--json", flags->json, "Print the result as one JSON object");
   verb->footer("Example:\n  nxm finetune recipes/glue/mrpc.toml --out runs/mrpc --set model.path=models/MiniLM-L6\n");
   verb->callback([flags] {
     if (flags->resume && flags->force) fail_usage("finetune", "--resume and --force exclude each other");
     const Recipe recipe = Recipe::load(flags->recipe, flags->set);
-    const FinetuneResult result = run_recipe(recipe, flags->out, {.resume = flags->resume, .force = flags->force});
+    const FinetuneResult result =
+        run_recipe(recipe, flags->out, {.resume = flags->resume, .force = flags->force, .profile = flags->profile});
+    if (!result.profile.empty()) fmt::print(stderr, "{}", profile_table(result.profile));
     if (flags->json) {
       fmt::print("{}\n", run_json(result.stages, result.model.string()).dump());
     } else if (!result.interrupted) {

@@ -11,6 +11,9 @@ constexpr std::array kMethods{
     //             name       epochs    lr  batch settle sparse after_dense
     MethodDefaults{"dense", 3, 5e-5, 32, 0, false, false,
                    "plain fine-tuning, the reference. Small encoders (MiniLM) like lr = 1e-4"},
+    MethodDefaults{
+        "permute", 0, 5e-5, 32, 0, false, true,
+        "puts the channels between two linears in an order in which the pattern keeps more; changes no output"},
     MethodDefaults{"oneshot", 0, 5e-5, 32, 0, true, true, "keeps the largest weights of each group; no training"},
     MethodDefaults{"asp", 5, 5e-5, 16, 0, true, true, "one-shot mask, then fine-tuning with that mask"},
     MethodDefaults{"admm", 5, 5e-5, 16, 0, true, true,

@@ -17,7 +17,7 @@ struct MethodDefaults {
   int64_t batch;
   double settle;
   bool sparse;       ///< its result holds a pattern
-  bool after_dense;  ///< starts from the nearest dense stage above, not from the stage above
+  bool after_dense;  ///< starts from the nearest dense or permute stage above, not from the stage above
   std::string_view doc;
 };
 

@@ -135,8 +135,8 @@ constexpr Key<StageSpec> kStage[] = {
     {.name = "from",
      .field = &StageSpec::from,
      .doc =
-         "stage whose result this one starts from; \"\": the model itself. Default: the nearest dense stage above for "
-         "oneshot, asp and admm; the stage above for dense and masked",
+         "stage whose result this one starts from; \"\": the model itself. Default: the nearest dense or permute stage "
+         "above for oneshot, asp and admm; the stage above for dense and masked",
      .valid = [](std::string_view text) { return text.empty() || is_stage_name(text); },
      .expected = "the name of a stage above, or \"\""},
     {.name = "epochs",
@@ -217,7 +217,7 @@ constexpr Key<StageSpec> kStage[] = {
      .field = &StageSpec::criterion,
      .doc =
          "what the first mask goes by. magnitude: |w|; wanda: |w| times its input's norm; alps: least change of each "
-         "layer's output, the kept weights refitted. Default: magnitude; admm: by preset",
+         "layer's output, the kept weights refitted. permute: the same as wanda. Default: magnitude; admm: by preset",
      .use = Use::kFirstMask,
      .choices =
          [] {
@@ -353,9 +353,9 @@ bool concerns(Use use, const StageSpec& stage) {
     case Use::kTaught:
       return method->epochs > 0 && !stage.teacher.empty();
     case Use::kSparse:
-      return method->sparse || is_admm(stage.method);
+      return method->sparse || is_admm(stage.method) || stage.method == "permute";
     case Use::kFirstMask:
-      return stage.method == "oneshot" || stage.method == "asp" || stage.method == "admm";  // not the unstructured one
+      return stage.method == "permute" || stage.method == "oneshot" || stage.method == "asp" || stage.method == "admm";
     case Use::kAdmm:
       return is_admm(stage.method);
     case Use::kMoving:

@@ -34,10 +34,10 @@ struct TaskSpec {
 enum class Use {
   kAll,
   kDescribed,  ///< [task]: tasks that the recipe describes
-  kTrained,    ///< [[stage]]: every method but oneshot
-  kSparse,     ///< [[stage]]: methods whose result holds a pattern
+  kTrained,    ///< [[stage]]: every method but permute and oneshot
+  kSparse,     ///< [[stage]]: methods that go by a pattern
   kTaught,     ///< [[stage]]: with a teacher
-  kFirstMask,  ///< [[stage]]: methods that choose a first mask: oneshot, asp, admm
+  kFirstMask,  ///< [[stage]]: methods with a criterion: permute, oneshot, asp, admm
   kAdmm,       ///< [[stage]]: admm
   kMoving,     ///< [[stage]]: methods whose mask moves: admm, gradual
   kSrSte,      ///< [[stage]]: sr-ste

@@ -18,7 +18,8 @@ const StageSpec* find_stage(const std::vector<StageSpec>& stages, std::string_vi
 std::string default_from(const StageSpec& stage, const std::vector<StageSpec>& above) {
   if (above.empty()) return "";
   if (!find_method_defaults(stage.method)->after_dense) return above.back().name;
-  const auto dense = std::find_if(above.rbegin(), above.rend(), [](const StageSpec& s) { return s.method == "dense"; });
+  const auto dense = std::find_if(above.rbegin(), above.rend(),
+                                  [](const StageSpec& s) { return s.method == "dense" || s.method == "permute"; });
   return dense == above.rend() ? "" : dense->name;
 }
 

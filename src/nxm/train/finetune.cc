@@ -47,7 +47,7 @@ void check_fits(const Recipe& recipe, const ModelDir& base, const Tokenizer& tok
       layer_map(stage.layers, config.num_hidden_layers, config.num_hidden_layers,
                 fmt::format("recipe: stage '{}'", stage.name));
     }
-    if (!find_method(stage.method).sparse) continue;
+    if (!find_method(stage.method).sparse && stage.method != "permute") continue;
     for (const std::string& name : sparsified_names(config)) {
       const auto& shape = base.info(name).shape;
       stage.pattern.check_fits(name, shape.at(0), shape.at(1));
@@ -97,9 +97,7 @@ void write_stage(const Run& run, const StageSpec& spec, const fs::path& folder, 
   save_model(run.model, config, folder, tokenizer_from);
 }
 
-}  // namespace
-
-FinetuneResult finetune(const Recipe& recipe, const fs::path& out, const FinetuneOptions& options) {
+FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const FinetuneOptions& options) {
   const auto say = [&](const std::string& line) {
     if (options.say) options.say(line);
   };
@@ -190,6 +188,16 @@ FinetuneResult finetune(const Recipe& recipe, const fs::path& out, const Finetun
   done.stages = state.results;
   done.model = folder.model();
   return done;
+}
+
+}  // namespace
+
+FinetuneResult finetune(const Recipe& recipe, const fs::path& out, const FinetuneOptions& options) {
+  std::optional<Profile> profile;
+  if (options.profile) profile.emplace();
+  FinetuneResult result = carry_out(recipe, out, options);
+  if (profile) result.profile = profile->rows();
+  return result;
 }
 
 }  // namespace nxm

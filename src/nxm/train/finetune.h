@@ -12,6 +12,7 @@
 #include "nxm/recipe/recipe.h"
 #include "nxm/report/progress.h"
 #include "nxm/report/results.h"
+#include "nxm/train/profile.h"
 
 namespace nxm {
 
@@ -19,6 +20,7 @@ struct FinetuneOptions {
   bool resume = false;  ///< go on from the newest checkpoint; start afresh where there is none
   bool force = false;   ///< replace the run that is in the folder
   Progress::Style progress = Progress::Style::kSilent;
+  bool profile = false;                       ///< time the parts
   std::function<void(std::string_view)> say;  ///< a line for the user; may be empty
   std::function<bool(int64_t stage, int64_t step)>
       go_on;  ///< asked after each step; false: save and return. May be empty
@@ -28,6 +30,7 @@ struct FinetuneResult {
   std::vector<StageResult> stages;  ///< those finished
   std::filesystem::path model;      ///< result of the last stage; empty if interrupted
   bool interrupted = false;
+  std::vector<ProfileRow> profile;  ///< of the whole call; empty if not asked for
 };
 
 /// Carries out `recipe` in the folder `out`:

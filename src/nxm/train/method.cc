@@ -14,13 +14,10 @@ namespace nxm {
 namespace {
 
 constexpr std::array kMethods{
-    MethodEntry{"dense", make_dense, false},
-    MethodEntry{"oneshot", make_oneshot, true},
-    MethodEntry{"asp", make_asp, true},
-    MethodEntry{"admm", make_admm, true},
-    MethodEntry{"admm-unstructured", make_admm_unstructured, false},
-    MethodEntry{"gradual", make_gradual, true},
-    MethodEntry{"sr-ste", make_sr_ste, true},
+    MethodEntry{"dense", make_dense, false},    MethodEntry{"permute", make_permute, false},
+    MethodEntry{"oneshot", make_oneshot, true}, MethodEntry{"asp", make_asp, true},
+    MethodEntry{"admm", make_admm, true},       MethodEntry{"admm-unstructured", make_admm_unstructured, false},
+    MethodEntry{"gradual", make_gradual, true}, MethodEntry{"sr-ste", make_sr_ste, true},
     MethodEntry{"masked", make_masked, true},
 };
 

@@ -13,6 +13,7 @@
 
 #include "nxm/io/json_fields.h"
 #include "nxm/recipe/recipe.h"
+#include "nxm/train/bert.h"
 #include "nxm/train/optimizer.h"
 
 namespace nxm {
@@ -26,6 +27,9 @@ struct StageContext {
   ThreadPool& pool;
   /// Gram matrices of the layers' inputs over that many training rows, in the order of `layers`.
   std::function<std::vector<at::Tensor>(int64_t rows)> calibrate = {};
+  Bert* model = nullptr;                             ///< for what is not in the layers' weights
+  uint64_t seed = 0;                                 ///< the method's own
+  std::function<void(const OrderedJson&)> log = {};  ///< a line of the run log, outside after_step()
 };
 
 class Method {
@@ -61,6 +65,7 @@ std::span<const MethodEntry> method_table();
 const MethodEntry& find_method(std::string_view name);
 
 std::unique_ptr<Method> make_dense();
+std::unique_ptr<Method> make_permute();
 std::unique_ptr<Method> make_oneshot();
 std::unique_ptr<Method> make_asp();
 std::unique_ptr<Method> make_admm();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/train/stage.h"
 
+#include <ATen/record_function.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -55,6 +57,9 @@ class StageLoop {
       for (const Slot* slot : context_.layers) list.push_back(grams.at(slot->parameter.tensor.unsafeGetTensorImpl()));
       return list;
     };
+    context_.model = &run.model;
+    context_.seed = stage_seed(run, "method", state.stage);
+    context_.log = [this](const OrderedJson& line) { log_sparse(state_.step, line); };
     context_.steps = std::llround(std::ceil(spec_.epochs * static_cast<double>(context_.steps_per_epoch) - 1e-9));
     warmup_ = spec_.warmup < 1 ? std::llround(spec_.warmup * static_cast<double>(context_.steps))
                                : std::llround(spec_.warmup);
@@ -79,7 +84,10 @@ class StageLoop {
       const int64_t place = (step - 1) % context_.steps_per_epoch;
       if (place == 0 || order.empty()) order = sampler_.epoch(epoch);
       const double loss = train_step(step, order[static_cast<size_t>(place)]);
-      if (auto report = method_->after_step(context_, step)) log_sparse(step, *report);
+      {
+        RECORD_USER_SCOPE("nxm::projection");
+        if (auto report = method_->after_step(context_, step)) log_sparse(step, *report);
+      }
       state_.step = step;
       state_.train_seconds += seconds_since(start);
       progress.update(step, state_.tokens, loss);
@@ -100,7 +108,10 @@ class StageLoop {
   Scores finish() {
     const auto start = Clock::now();
     if (method_->prunes(context_)) log_scores(evaluate_now(), "dense");
-    method_->finish(context_);
+    {
+      RECORD_USER_SCOPE("nxm::projection");
+      method_->finish(context_);
+    }
     Scores scores = evaluate_now();
     if (spec_.best && scores.score < state_.best_score) {
       for (const Parameter& parameter : run_.model.parameters()) {
@@ -118,6 +129,7 @@ class StageLoop {
     if (state_.step == 0) {
       at::Generator generator = dropout_generator(run_.compute);
       generator.set_current_seed(stage_seed(run_, "dropout", state_.stage));
+      RECORD_USER_SCOPE("nxm::projection");
       method_->begin(context_);
       return;
     }
@@ -143,8 +155,12 @@ class StageLoop {
   }
 
   double train_step(int64_t step, const std::vector<int64_t>& examples) {
-    const Batch batch = make_batch(train_, examples);
-    const BertInput input = to_device(batch, run_.compute.device);
+    const auto [batch, input] = [&] {
+      RECORD_USER_SCOPE("nxm::data");
+      Batch rows = make_batch(train_, examples);
+      BertInput on_device = to_device(rows, run_.compute.device);
+      return std::pair(std::move(rows), std::move(on_device));
+    }();
     at::Tensor loss;
     method_->before_forward(context_);
     {
@@ -161,6 +177,7 @@ class StageLoop {
     size.lr = spec_.lr * linear_schedule(step - 1, context_.steps, warmup_);
     try {
       torch::autograd::backward({loss}, {});
+      RECORD_USER_SCOPE("nxm::update");
       method_->before_update(context_);
       report = optimizer_.step(size);  // refuses gradients that are not finite, and names the first
       if (!std::isfinite(value)) fail("loss", "the task's loss is not finite, although all gradients are");
@@ -187,6 +204,7 @@ class StageLoop {
   }
 
   Scores evaluate_now() const {
+    RECORD_USER_SCOPE("nxm::evaluation");
     try {
       check_finite(run_.model.parameters(), "weights");
       return evaluate(run_.model, dev_, run_.recipe.task, run_.compute);
@@ -267,6 +285,7 @@ class StageLoop {
   }
 
   void save() {
+    RECORD_USER_SCOPE("nxm::saving");
     run_.log.sync();
     run_.board.flush();
     state_.log_bytes = run_.log.bytes();
