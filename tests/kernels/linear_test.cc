@@ -176,9 +176,7 @@ TEST(MakeLinear, ChoosesForTheTargetAndSaysWhy) {
           const std::string what(choice.kernel);
           ASSERT_NE(choice.linear, nullptr);
           EXPECT_FALSE(choice.why.empty()) << what;
-          // NEON has no int8 of its own yet.
-          const bool none = target == Target::kScalar || (target == Target::kNeon && precision == Precision::kInt8);
-          EXPECT_EQ(what.find("scalar") != std::string::npos, none) << what;
+          EXPECT_EQ(what.find("scalar") != std::string::npos, target == Target::kScalar) << what;
           EXPECT_FALSE((dense || pattern == "dense") && what.find("nm_") != std::string::npos) << what;
         }
       }

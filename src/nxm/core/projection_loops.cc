@@ -14,7 +14,7 @@ namespace nxm {
 namespace {
 
 /// What Pattern allows.
-constexpr int kMaxOf = 64;
+constexpr int kLargestOf = 64;
 /// Weights of a tile; larger ones overlap worse with the memory (bench/notes/projection.md).
 constexpr int kTile = 128;
 
@@ -115,10 +115,10 @@ constexpr bool has_tiles(const Pattern& p) {
 
 /// Is sums[i] among the `keep` largest of its group (ties to the lowest index)? Ranks as project_tile does.
 [[gnu::always_inline]] inline void choose(const double* sums, int of, int keep, uint8_t* kept) {
-  int64_t twice[2 * kMaxOf];
+  int64_t twice[2 * kLargestOf];
   for (int i = 0; i < of; ++i) twice[i] = std::bit_cast<int64_t>(sums[i]);
   for (int i = 0; i < of; ++i) twice[of + i] = twice[i] + 1;
-  int64_t rank[kMaxOf];
+  int64_t rank[kLargestOf];
   for (int i = 0; i < of; ++i) rank[i] = 0;
   for (int k = 1; k < of; ++k) {
     for (int i = 0; i < of; ++i) rank[i] += twice[i + k] > twice[i];

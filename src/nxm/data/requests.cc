@@ -11,7 +11,7 @@
 namespace nxm {
 namespace {
 
-bool blank(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
+bool blank_line(std::string_view line) { return line.find_first_not_of(" \t") == std::string_view::npos; }
 
 }  // namespace
 
@@ -39,7 +39,7 @@ std::optional<Example> Requests::next() {
   while (read_line()) {
     if (!json_) json_ = line_.starts_with('{');
     if (!*json_) return parse_line();
-    if (!blank(line_)) return parse_json_line();
+    if (!blank_line(line_)) return parse_json_line();
   }
   return std::nullopt;
 }

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_inside(const fs::path& inner, const fs::path& outer) {
+bool leads_into(const fs::path& inner, const fs::path& outer) {
   const fs::path a = fs::weakly_canonical(inner), b = fs::weakly_canonical(outer);
   return std::mismatch(b.begin(), b.end(), a.begin(), a.end()).first == b.end();
 }
@@ -27,7 +27,7 @@ bool is_inside(const fs::path& inner, const fs::path& outer) {
 void check_output(const ModelDir& dir, const fs::path& to, bool force) {
   const std::string where = to.string();
   if (fs::exists(to) && !fs::is_directory(to)) fail(where, "expected a folder, found a file. Choose another --out");
-  if (is_inside(to, dir.folder())) {
+  if (leads_into(to, dir.folder())) {
     fail(where, "is the model's folder {} or lies in it. Choose another --out", dir.folder().string());
   }
   if (!force && fs::exists(to) && !fs::is_empty(to)) {

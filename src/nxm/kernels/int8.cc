@@ -147,13 +147,20 @@ double cost(const Pattern& pattern) {
          static_cast<double>(groups * pattern.of);
 }
 
+template <Target kTarget>
+void add(std::vector<LinearKernel>& table, std::string_view dense, std::string_view sparse) {
+  if (int8_code(kTarget) == nullptr) return;
+  const auto i8 = Precision::kInt8;
+  table.push_back({dense, i8, kTarget, false, kXBits, takes_any, make<kTarget, false>});
+  table.push_back({sparse, i8, kTarget, true, kXBits, fits, make<kTarget, true>, cost});
+}
+
 }  // namespace
 
 void add_int8_kernels(std::vector<LinearKernel>& table) {
-  if (int8_code(Target::kAvx2) == nullptr) return;
-  const auto i8 = Precision::kInt8;
-  table.push_back({"dense_int8_avx2", i8, Target::kAvx2, false, kXBits, takes_any, make<Target::kAvx2, false>});
-  table.push_back({"nm_int8_avx2", i8, Target::kAvx2, true, kXBits, fits, make<Target::kAvx2, true>, cost});
+  add<Target::kNeon>(table, "dense_int8_neon", "nm_int8_neon");
+  add<Target::kNeonDotprod>(table, "dense_int8_neon_dotprod", "nm_int8_neon_dotprod");
+  add<Target::kAvx2>(table, "dense_int8_avx2", "nm_int8_avx2");
 }
 
 }  // namespace nxm

@@ -35,7 +35,7 @@ constexpr double kWorthwhile = 0.95;
 
 /// May code for `needs` run on `target`?
 bool runs_on(Target needs, Target target) {
-  return needs == Target::kScalar || needs == target || (needs >= Target::kAvx2 && needs < target);
+  return needs == Target::kScalar || (needs <= target && (needs >= Target::kAvx2) == (target >= Target::kAvx2));
 }
 
 const LinearKernel* best(const LinearSource& source, Precision precision, Target target, bool sparse) {

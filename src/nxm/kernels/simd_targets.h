@@ -19,8 +19,9 @@
 #define NXM_CASE_AVX2(name)
 #endif
 #if HWY_TARGETS & HWY_NEON
-#define NXM_CASE_NEON(name) \
-  case Target::kNeon:       \
+#define NXM_CASE_NEON(name)  \
+  case Target::kNeon:        \
+  case Target::kNeonDotprod: \
     return &N_NEON::name;
 #else
 #define NXM_CASE_NEON(name)

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/kernels/target.h"
 
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
+
 #include <utility>
 #include <vector>
 
@@ -32,7 +37,11 @@ std::vector<Target> detect() {
   return targets;
 }
 #elif HWY_TARGETS & HWY_NEON
-std::vector<Target> detect() { return {Target::kScalar, Target::kNeon}; }
+std::vector<Target> detect() {
+  std::vector<Target> targets = {Target::kScalar, Target::kNeon};
+  if ((getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0) targets.push_back(Target::kNeonDotprod);
+  return targets;
+}
 #else
 std::vector<Target> detect() { return {Target::kScalar}; }
 #endif
@@ -40,7 +49,8 @@ std::vector<Target> detect() { return {Target::kScalar}; }
 }  // namespace
 
 std::string_view name_of(Target target) {
-  static constexpr std::string_view kNames[] = {"scalar", "neon", "avx2", "avx512", "avx512_vnni", "avx512_bf16"};
+  static constexpr std::string_view kNames[] = {"scalar", "neon",        "neon_dotprod", "avx2",
+                                                "avx512", "avx512_vnni", "avx512_bf16"};
   return kNames[static_cast<size_t>(target)];
 }
 

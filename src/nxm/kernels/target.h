@@ -7,10 +7,10 @@
 
 namespace nxm {
 
-/// From kAvx2 on each runs what those before it run. kAvx512: F, BW, CD, DQ and VL.
-enum class Target { kScalar, kNeon, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16 };
+/// Arm's and, from kAvx2 on, x86's: each runs what those of its kind before it run. kAvx512: F, BW, CD, DQ and VL.
+enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16 };
 
-/// "scalar", "neon", "avx2", "avx512", "avx512_vnni", "avx512_bf16"
+/// "scalar", "neon", "neon_dotprod", "avx2", "avx512", "avx512_vnni", "avx512_bf16"
 [[nodiscard]] std::string_view name_of(Target target);
 /// What this machine can run and this build holds, kScalar first, the best last.
 std::span<const Target> available_targets();

@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr double kAny = std::numeric_limits<double>::max();
+constexpr double kNoLimit = std::numeric_limits<double>::max();
 constexpr int64_t kMany = std::numeric_limits<int64_t>::max();
 constexpr size_t kLargestText = size_t{16} << 20;  // bytes of all_results.json: far above any real one
 constexpr size_t kMostBench = 1000;                // lines of bench.json
@@ -79,11 +79,11 @@ StageResult read_result(const Json& json, const std::string& where) {
   result.pattern = fields.string("pattern");
   const JsonFields metrics = fields.object("metrics");
   for (const auto& [name, value] : metrics.raw().items())
-    result.metrics.emplace_back(name, metrics.number(name, -kAny, kAny));
-  result.score = fields.number("score", -kAny, kAny);
+    result.metrics.emplace_back(name, metrics.number(name, -kNoLimit, kNoLimit));
+  result.score = fields.number("score", -kNoLimit, kNoLimit);
   result.sparsity = fields.number("sparsity", 0, 1);
-  result.seconds = fields.number("seconds", 0, kAny);
-  result.tokens_per_second = fields.number("tokens_per_second", 0, kAny);
+  result.seconds = fields.number("seconds", 0, kNoLimit);
+  result.tokens_per_second = fields.number("tokens_per_second", 0, kNoLimit);
   return result;
 }
 
@@ -123,9 +123,9 @@ BenchLine read_bench_line(const Json& json) {
           .batch = fields.integer("batch", 1, kMany),
           .tokens = fields.integer("tokens", 1, kMany),
           .threads = fields.integer("threads", 1, kMany),
-          .median_ms = fields.number("median_ms", 0, kAny),
-          .p99_ms = fields.number("p99_ms", 0, kAny),
-          .tokens_per_second = fields.number("tokens_per_second", 0, kAny)};
+          .median_ms = fields.number("median_ms", 0, kNoLimit),
+          .p99_ms = fields.number("p99_ms", 0, kNoLimit),
+          .tokens_per_second = fields.number("tokens_per_second", 0, kNoLimit)};
 }
 
 void read_bench(RunRecord& run) {
