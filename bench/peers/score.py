@@ -105,6 +105,7 @@ limit = {args.rows}
 method = "dense"
 epochs = {args.epochs}
 lr = {args.lr}
+warmup = 0
 batch = {args.batch}
 """)
         out = subprocess.run([args.nxm, "finetune", recipe, "--out", pathlib.Path(folder) / "run", "--json"], check=True,

@@ -24,6 +24,7 @@ struct MethodDefaults {
 /// Defaults of the keys that only `admm` has.
 struct PresetDefaults {
   std::string_view name;
+  double warmup;
   double rho;
   std::string_view rho_schedule;
   double pull;

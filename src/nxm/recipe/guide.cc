@@ -30,7 +30,8 @@ template <typename Owner>
 std::string default_text(const Key<Owner>& key, std::span<const Owner> owners) {
   std::set<std::string> values;
   for (const Owner& owner : owners) values.insert(value_text(key, owner));
-  if (values.size() > 1) return key.use == Use::kAdmm || key.use == Use::kMoving ? "by preset" : "by method";
+  const bool preset = key.use == Use::kAdmm || key.use == Use::kMoving || key.name == "warmup";
+  if (values.size() > 1) return preset ? "by preset" : "by method";
   const std::string& value = *values.begin();
   return value == "[]" || value == "\"\"" ? "" : "`" + value + "`";
 }
@@ -97,12 +98,12 @@ std::string key_reference() {
                  fmt::format("{}", m.batch), is_admm(m.name) ? "by preset" : fmt::format("{}", m.settle),
                  std::string(m.doc)});
   }
-  text += "\n### Defaults by preset\n\n" +
-          header({"preset", "rho", "rho_schedule", "pull", "dual", "every", "criterion", "settle", "what it is"});
+  text += "\n### Defaults by preset\n\n" + header({"preset", "warmup", "rho", "rho_schedule", "pull", "dual", "every",
+                                                   "criterion", "settle", "what it is"});
   for (const PresetDefaults& p : preset_defaults()) {
-    text += row({fmt::format("`{}`", p.name), fmt::format("{}", p.rho), std::string(p.rho_schedule),
-                 fmt::format("{}", p.pull), fmt::format("{}", p.dual), std::string(p.every), std::string(p.criterion),
-                 fmt::format("{}", p.settle), std::string(p.doc)});
+    text += row({fmt::format("`{}`", p.name), fmt::format("{}", p.warmup), fmt::format("{}", p.rho),
+                 std::string(p.rho_schedule), fmt::format("{}", p.pull), fmt::format("{}", p.dual),
+                 std::string(p.every), std::string(p.criterion), fmt::format("{}", p.settle), std::string(p.doc)});
   }
   return text;
 }

@@ -154,7 +154,7 @@ constexpr Key<StageSpec> kStage[] = {
     {.name = "batch", .field = &StageSpec::batch, .doc = "rows a step", .min = 1, .max = 65536},
     {.name = "warmup",
      .field = &StageSpec::warmup,
-     .doc = "below 1: share of the steps; else steps. Then the rate falls linearly to 0",
+     .doc = "below 1: share of the steps; else steps. Then the rate falls linearly to 0. Default: 0.1; admm: by preset",
      .use = Use::kTrained,
      .max = 1e9},
     {.name = "weight_decay",

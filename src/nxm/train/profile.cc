@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/train/profile.h"
 
-#include <ATen/record_function.h>
-
 #include <array>
 #include <chrono>
 #include <string>
 #include <unordered_map>
 
 #include "nxm/core/error.h"
+#include "nxm/train/torch.h"
 
 namespace nxm {
 namespace {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/train/stage.h"
 
-#include <ATen/record_function.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
