@@ -121,7 +121,6 @@ class Search {
   Search(std::span<const ChannelScores> layers, const Pattern& pattern, uint64_t seed)
       : pattern_(pattern), rng_(seed, "channel order") {
     require(!layers.empty(), "find_channel_order: no layers");
-    bool shared = false;
     for (const ChannelScores& layer : layers) {
       const int64_t count = layer.side == ChannelSide::kInput ? layer.scores.cols : layer.scores.rows;
       require(&layer == layers.data() || count == channels_, "find_channel_order: layers of different channels");
@@ -132,10 +131,9 @@ class Search {
         constant_ += kept_of_rows({layer, pattern});
         continue;
       }
-      shared |= layer.side == ChannelSide::kOutput;
+      block_ = std::lcm<int64_t>(block_, layer.side == ChannelSide::kInput ? pattern.of : pattern.share);
       layers_.emplace_back(layer, pattern);
     }
-    block_ = shared ? std::lcm<int64_t>(pattern.of, pattern.share) : pattern.of;
     order_.resize(static_cast<size_t>(channels_));
     std::iota(order_.begin(), order_.end(), 0);
   }
@@ -281,7 +279,7 @@ class Search {
 
   Pattern pattern_;
   Rng rng_;
-  int64_t channels_ = 0, block_ = 0;
+  int64_t channels_ = 0, block_ = 1;
   double total_ = 0, constant_ = 0;
   std::vector<Channels> layers_;
   std::vector<int64_t> order_;

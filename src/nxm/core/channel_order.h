@@ -32,7 +32,7 @@ struct ChannelOrder {
 /// An order of the channels, common to all `layers`, in which the pattern keeps much of the scores' sum: in each group
 /// the `keep` places that are worth most, over the rows that share the choice, stay.
 ///
-/// Local search: one channel leaves each block of lcm(of, share) places (of places, where no rows share), the best
+/// Local search: one channel leaves each block of places (the least that holds whole groups of every layer), the best
 /// assignment of those channels to the blocks is found exactly (assignment.h), and so on with other channels. Stuck, it
 /// shuffles two blocks and goes on from the better of the two orders. Small problems get some thousand rounds, large
 /// ones at least 60 (C channels, blocks of B, other dimension D: a round costs (C/B)^2 D operations and an assignment).
