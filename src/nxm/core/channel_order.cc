@@ -7,21 +7,15 @@
 #include "nxm/core/assignment.h"
 #include "nxm/core/error.h"
 #include "nxm/core/rng.h"
-
-// Not for ThreadSanitizer, which starts after the choice is made (bench/notes/projection.md).
-#if defined(__x86_64__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
-#define NXM_WIDTHS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define NXM_WIDTHS
-#endif
+#include "nxm/core/widths.h"
 
 namespace nxm {
 namespace {
 
 constexpr int64_t kLanes = 16;          // sums run in this many, so that they vectorise without reordering
 constexpr int64_t kFewest = 60;         // rounds: most of the gain of a large layer (bench/notes/channel_order.md)
-constexpr int64_t kMost = 3000;         //
-constexpr int64_t kWork = 200'000'000;  // operations that decide between the two
+constexpr int64_t kMost = 3000;         // of a small one
+constexpr int64_t kWork = 200'000'000;  // operations: as many rounds as they allow, between the two
 constexpr int64_t kPatience = 12;       // rounds without a gain that count as stuck
 constexpr double kGain = 1e-7;          // relative: less is rounding
 
@@ -121,10 +115,11 @@ class Search {
   Search(std::span<const ChannelScores> layers, const Pattern& pattern, uint64_t seed)
       : pattern_(pattern), rng_(seed, "channel order") {
     require(!layers.empty(), "find_channel_order: no layers");
+    channels_ = channels_of(layers.front());
+    order_.resize(static_cast<size_t>(channels_));
+    std::iota(order_.begin(), order_.end(), 0);
     for (const ChannelScores& layer : layers) {
-      const int64_t count = layer.side == ChannelSide::kInput ? layer.scores.cols : layer.scores.rows;
-      require(&layer == layers.data() || count == channels_, "find_channel_order: layers of different channels");
-      channels_ = count;
+      require(channels_of(layer) == channels_, "find_channel_order: layers of different channels");
       pattern.check_fits("channels", layer.scores.rows, layer.scores.cols);
       total_ += std::accumulate(layer.scores.flat().begin(), layer.scores.flat().end(), 0.0);
       if (layer.side == ChannelSide::kOutput && pattern.share == 1) {  // any order keeps the same
@@ -134,14 +129,12 @@ class Search {
       block_ = std::lcm<int64_t>(block_, layer.side == ChannelSide::kInput ? pattern.of : pattern.share);
       layers_.emplace_back(layer, pattern);
     }
-    order_.resize(static_cast<size_t>(channels_));
-    std::iota(order_.begin(), order_.end(), 0);
   }
 
   ChannelOrder run() {
-    ChannelOrder result{order_, kept(), 0};
+    const double before = kept();
     std::vector<int64_t> best = order_;
-    double best_kept = result.before;
+    double best_kept = before;
     if (!layers_.empty() && channels_ / block_ > 1) {
       int64_t stuck = 0;
       for (int64_t left = rounds(); left > 0; --left) {
@@ -159,10 +152,14 @@ class Search {
       }
     }
     const double all = total_ == 0 ? 1 : total_;
-    return {std::move(best), (result.before + constant_) / all, (best_kept + constant_) / all};
+    return {std::move(best), (before + constant_) / all, (best_kept + constant_) / all};
   }
 
  private:
+  static int64_t channels_of(const ChannelScores& layer) {
+    return layer.side == ChannelSide::kInput ? layer.scores.cols : layer.scores.rows;
+  }
+
   [[nodiscard]] int64_t blocks() const { return channels_ / block_; }
 
   [[nodiscard]] int64_t rounds() const {
@@ -251,11 +248,10 @@ class Search {
     double all = 0;
     const int64_t groups = layer.width / pattern_.of;
     Largest largest(pattern_.keep, groups);
-    const auto rows = static_cast<int64_t>(layer.values.size()) / layer.width;
-    for (int64_t first = 0; first < rows; first += pattern_.share) {
+    for (int64_t first = 0; first < channels_; first += pattern_.share) {
       std::vector<float> together(static_cast<size_t>(layer.width));
       for (int64_t p = first; p < first + pattern_.share; ++p)
-        add(together.data(), together.data(), layer.row(order_.empty() ? p : at(p)), layer.width);
+        add(together.data(), together.data(), layer.row(at(p)), layer.width);
       largest.clear();
       for (int64_t k = 0; k < pattern_.of; ++k) put(largest, &together[static_cast<size_t>(k * groups)]);
       all = std::accumulate(largest.kept.begin(), largest.kept.end(), all);
@@ -267,12 +263,13 @@ class Search {
     const auto n = static_cast<uint64_t>(blocks());
     const uint64_t a = rng_.below(n);
     const uint64_t b = (a + 1 + rng_.below(n - 1)) % n;
-    std::vector<int64_t*> places;
-    for (const uint64_t block : {a, b}) {
-      for (int64_t j = 0; j < block_; ++j)
-        places.push_back(&order_[block * static_cast<uint64_t>(block_) + static_cast<uint64_t>(j)]);
-    }
-    for (size_t i = places.size(); i > 1; --i) std::swap(*places[i - 1], *places[rng_.below(i)]);
+    const auto size = static_cast<size_t>(block_);
+    const std::span first(&order_[a * size], size), second(&order_[b * size], size);
+    std::vector<int64_t> both(first.begin(), first.end());
+    both.insert(both.end(), second.begin(), second.end());
+    shuffle(std::span(both), rng_);
+    std::copy_n(both.begin(), size, first.begin());
+    std::copy_n(both.begin() + block_, size, second.begin());
   }
 
   [[nodiscard]] int64_t at(int64_t place) const { return order_[static_cast<size_t>(place)]; }

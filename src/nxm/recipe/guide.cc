@@ -30,8 +30,7 @@ template <typename Owner>
 std::string default_text(const Key<Owner>& key, std::span<const Owner> owners) {
   std::set<std::string> values;
   for (const Owner& owner : owners) values.insert(value_text(key, owner));
-  const bool preset = key.use == Use::kAdmm || key.use == Use::kMoving || key.name == "warmup";
-  if (values.size() > 1) return preset ? "by preset" : "by method";
+  if (values.size() > 1) return key.use == Use::kAdmm || key.use == Use::kMoving ? "by preset" : "by method";
   const std::string& value = *values.begin();
   return value == "[]" || value == "\"\"" ? "" : "`" + value + "`";
 }

@@ -3,11 +3,7 @@
 
 #include <cmath>
 
-#if defined(__x86_64__)
-#define NXM_WIDTHS __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define NXM_WIDTHS
-#endif
+#include "nxm/core/widths.h"
 
 namespace nxm {
 namespace {
