@@ -54,6 +54,7 @@ function(nxm_test room)
   target_include_directories(nxm_${room}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(nxm_${room}_test PRIVATE NXM_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
   target_compile_options(nxm_${room}_test PRIVATE -UNDEBUG)
+  set_target_properties(nxm_${room}_test PROPERTIES UNITY_BUILD OFF)  # test files share names
   gtest_discover_tests(nxm_${room}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${room} TIMEOUT 600)
 endfunction()
 

@@ -206,26 +206,23 @@ void bench(const BenchFlags& flags) {
 
 }  // namespace
 
-void add_bench(CLI::App& app) {
+void add_bench(Verb app) {
   auto flags = std::make_shared<BenchFlags>();
-  CLI::App* verb = app.add_subcommand("bench", "How long a model takes for a batch, layer by layer, and why");
-  verb->add_option("--model", flags->model, "Model folder, or ORG/NAME on a hub");
-  verb->add_option("--shape", flags->shape, "Random weights in the shape of minilm or bert-base instead");
-  verb->add_option("--pattern", flags->pattern, "Pattern of the random weights, 2:4 say; dense without it");
-  verb->add_option("--save", flags->save, "New folder for the random weights, so that other engines can run them");
-  verb->add_option("--precision", flags->precision, "auto (as the model is stored), f32, bf16 or int8")
-      ->capture_default_str();
-  verb->add_flag("--dense", flags->dense, "Run every layer dense, to compare");
-  verb->add_option("--batch", flags->batch, "Sequences")->capture_default_str()->check(CLI::Range(1, 1 << 16));
-  verb->add_option("--tokens", flags->tokens, "Tokens of each")->capture_default_str()->check(CLI::Range(1, 1 << 20));
-  verb->add_option("--threads", flags->threads, "Threads; 0: all that this process may use")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 4096));
-  add_pin(*verb, flags->pin);
-  verb->add_flag("--explain", flags->explain, "Also each layer's kernel, time and why it was chosen");
-  verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer("Example:\n  nxm bench --shape minilm --pattern 2:4 --precision f32 --batch 1 --tokens 128 --explain\n");
-  verb->callback([flags] { bench(*flags); });
+  Verb verb = app.add("bench", "How long a model takes for a batch, layer by layer, and why");
+  verb.option("--model", flags->model, "Model folder, or ORG/NAME on a hub");
+  verb.option("--shape", flags->shape, "Random weights in the shape of minilm or bert-base instead");
+  verb.option("--pattern", flags->pattern, "Pattern of the random weights, 2:4 say; dense without it");
+  verb.option("--save", flags->save, "New folder for the random weights, so that other engines can run them");
+  verb.option("--precision", flags->precision, "auto (as the model is stored), f32, bf16 or int8").show_default();
+  verb.flag("--dense", flags->dense, "Run every layer dense, to compare");
+  verb.option("--batch", flags->batch, "Sequences").show_default().within(1, 1 << 16);
+  verb.option("--tokens", flags->tokens, "Tokens of each").show_default().within(1, 1 << 20);
+  verb.option("--threads", flags->threads, "Threads; 0: all that this process may use").show_default().within(0, 4096);
+  add_pin(verb, flags->pin);
+  verb.flag("--explain", flags->explain, "Also each layer's kernel, time and why it was chosen");
+  verb.flag("--json", flags->json, "Print one JSON object");
+  verb.footer("Example:\n  nxm bench --shape minilm --pattern 2:4 --precision f32 --batch 1 --tokens 128 --explain\n");
+  verb.run([flags] { bench(*flags); });
 }
 
 }  // namespace nxm::cli

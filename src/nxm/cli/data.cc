@@ -64,24 +64,23 @@ std::string table(const std::vector<SplitCheck>& checks, const Task& task) {
 
 }  // namespace
 
-void add_data(CLI::App& app) {
+void add_data(Verb app) {
   struct Flags {
     TaskOptions task;
     ModelOptions model;
     bool json = false;
   };
   auto flags = std::make_shared<Flags>();
-  CLI::App* data = app.add_subcommand("data", "Look at a task's data");
-  data->require_subcommand(1);
-  data->footer("Example:\n  nxm data check --task mrpc --data glue --model models/MiniLM-L6");
-  CLI::App* verb = data->add_subcommand("check", "Counts, label balance, truncation, overlap between splits");
-  flags->task.add_to(*verb);
-  flags->model.add_to(*verb);
-  verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer(
+  Verb data = app.add_group("data", "Look at a task's data");
+  data.footer("Example:\n  nxm data check --task mrpc --data glue --model models/MiniLM-L6");
+  Verb verb = data.add("check", "Counts, label balance, truncation, overlap between splits");
+  flags->task.add_to(verb);
+  flags->model.add_to(verb);
+  verb.flag("--json", flags->json, "Print one JSON object");
+  verb.footer(
       "The model lends its tokenizer, so that lengths are those of training.\n\n"
       "Example:\n  nxm data check --task mrpc --data glue --model models/MiniLM-L6");
-  verb->callback([flags] {
+  verb.run([flags] {
     const TaskChoice choice = choose_task(flags->task, flags->model, "data check");
     const auto max_length = static_cast<size_t>(choice.max_length > 0 ? choice.max_length : kUsualLength);
     const auto checks = check_data(choice.task, choice.data, Tokenizer::load(choice.model), max_length);

@@ -4,12 +4,12 @@
 
 namespace nxm::cli {
 
-void add_demo(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("demo", "MiniLM on film reviews (not in this build: it has no training)");
-  verb->allow_extras();
-  verb->callback(
+void add_demo(Verb app) {
+  Verb verb = app.add("demo", "MiniLM on film reviews (not in this build: it has no training)");
+  verb.take_anything();
+  verb.run(
       [] { fail_usage("demo", "this nxm has no nxm-train beside it, which trains; build with -DNXM_BUILD_TRAIN=ON"); });
-  verb->footer("Example:\n  cmake --preset release -DNXM_BUILD_TRAIN=ON && cmake --build --preset release\n");
+  verb.footer("Example:\n  cmake --preset release -DNXM_BUILD_TRAIN=ON && cmake --build --preset release\n");
 }
 
 }  // namespace nxm::cli

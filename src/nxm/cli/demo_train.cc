@@ -38,22 +38,21 @@ std::string prediction_table(const fs::path& model) {
 
 }  // namespace
 
-void add_demo(CLI::App& app) {
+void add_demo(Verb app) {
   struct Flags {
     std::string out = "runs/demo";
     std::vector<std::string> set;
     bool force = false;
   };
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("demo", "MiniLM on film reviews, from dense to 2:4, in a few minutes");
-  verb->add_option("--out", flags->out, "Folder of the run; a run that was stopped goes on")->capture_default_str();
-  verb->add_option("--set", flags->set, "Override a key of recipes/demo.toml: stage.2.pattern=4:8")
-      ->allow_extra_args(false);
-  verb->add_flag("--force", flags->force, "Begin again");
-  verb->footer(
+  Verb verb = app.add("demo", "MiniLM on film reviews, from dense to 2:4, in a few minutes");
+  verb.option("--out", flags->out, "Folder of the run; a run that was stopped goes on").show_default();
+  verb.option("--set", flags->set, "Override a key of recipes/demo.toml: stage.2.pattern=4:8");
+  verb.flag("--force", flags->force, "Begin again");
+  verb.footer(
       "Needs the files that tools/demo_assets fetches; `make demo` does that first.\n\nExample:\n  nxm demo --out "
       "runs/demo\n");
-  verb->callback([flags] {
+  verb.run([flags] {
     const fs::path assets = cache_folder() / "demo";
     for (const char* file : {"model/model.safetensors", "reviews/train.tsv", "reviews/dev.tsv"}) {
       if (!fs::exists(assets / file)) {

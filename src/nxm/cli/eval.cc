@@ -69,20 +69,19 @@ void eval(const EvalFlags& flags) {
 
 }  // namespace
 
-void add_eval(CLI::App& app) {
+void add_eval(Verb app) {
   auto flags = std::make_shared<EvalFlags>();
-  CLI::App* verb = app.add_subcommand("eval", "A model's metrics on a split of a task; GLUE submissions");
-  flags->model.add_to(*verb);
-  flags->task.add_to(*verb);
-  verb->add_option("--split", flags->split, "Split of the task: dev, train, test, dev_mismatched, …")
-      ->capture_default_str();
-  verb->add_option("--submission", flags->submission, "Folder for the predictions as GLUE's server takes them");
-  flags->run.add_to(*verb);
-  verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer(
+  Verb verb = app.add("eval", "A model's metrics on a split of a task; GLUE submissions");
+  flags->model.add_to(verb);
+  flags->task.add_to(verb);
+  verb.option("--split", flags->split, "Split of the task: dev, train, test, dev_mismatched, …").show_default();
+  verb.option("--submission", flags->submission, "Folder for the predictions as GLUE's server takes them");
+  flags->run.add_to(verb);
+  verb.flag("--json", flags->json, "Print one JSON object");
+  verb.footer(
       "Labels are matched by name, whatever their order in the model.\n\n"
       "Example:\n  nxm eval --model runs/mrpc/model --task mrpc --data glue");
-  verb->callback([flags] { eval(*flags); });
+  verb.run([flags] { eval(*flags); });
 }
 
 }  // namespace nxm::cli

@@ -64,20 +64,20 @@ std::vector<std::string> files_in(const std::filesystem::path& folder) {
 
 }  // namespace
 
-void add_fetch(CLI::App& app) {
+void add_fetch(Verb app) {
   struct Flags {
     std::string model;
     bool json = false;
   };
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("fetch", "Download a model from a hub, or find it in the cache");
-  verb->add_option("MODEL", flags->model, "ORG/NAME or ORG/NAME@REVISION (branch, tag or commit)")->required();
-  verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer(
+  Verb verb = app.add("fetch", "Download a model from a hub, or find it in the cache");
+  verb.option("MODEL", flags->model, "ORG/NAME or ORG/NAME@REVISION (branch, tag or commit)").required();
+  verb.flag("--json", flags->json, "Print one JSON object");
+  verb.footer(
       "Prints the model's folder. Downloads are shared with Hugging Face's tools (HF_HOME, HF_HUB_CACHE);\n"
       "HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE are honoured.\n\n"
       "Example:\n  nxm fetch nreimers/MiniLM-L6-H384-uncased\n");
-  verb->callback([flags] {
+  verb.run([flags] {
     const HubName name = HubName::parse(flags->model);
     HubOptions options = HubOptions::from_environment();
     DownloadLine line;

@@ -4,13 +4,13 @@
 
 namespace nxm::cli {
 
-void add_finetune(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("finetune", "Carry out a recipe (not in this build: it has no training)");
-  verb->allow_extras();
-  verb->callback([] {
+void add_finetune(Verb app) {
+  Verb verb = app.add("finetune", "Carry out a recipe (not in this build: it has no training)");
+  verb.take_anything();
+  verb.run([] {
     fail_usage("finetune", "this nxm has no nxm-train beside it, which trains; build with -DNXM_BUILD_TRAIN=ON");
   });
-  verb->footer("Example:\n  cmake --preset release -DNXM_BUILD_TRAIN=ON && cmake --build --preset release\n");
+  verb.footer("Example:\n  cmake --preset release -DNXM_BUILD_TRAIN=ON && cmake --build --preset release\n");
 }
 
 }  // namespace nxm::cli

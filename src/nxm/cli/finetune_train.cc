@@ -58,24 +58,23 @@ static std::string profile_table(const std::vector<ProfileRow>& profile) {
   return text_table(rows);
 }
 
-void add_finetune(CLI::App& app) {
+void add_finetune(Verb app) {
   struct Flags {
     std::string recipe, out;
     std::vector<std::string> set;
     bool resume = false, force = false, profile = false, json = false;
   };
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb =
-      app.add_subcommand("finetune", "Carry out a recipe: fine-tune a model, stage by stage, into an N:M pattern");
-  verb->add_option("recipe", flags->recipe, "Recipe (TOML); `nxm init` writes one")->required();
-  verb->add_option("--out", flags->out, "Folder of this run")->required();
-  verb->add_option("--set", flags->set, "Override a key of the recipe: stage.2.rho=4e-3")->allow_extra_args(false);
-  verb->add_flag("--resume", flags->resume, "Go on from the run's newest checkpoint, if there is one");
-  verb->add_flag("--force", flags->force, "Replace the run that is in the folder");
-  verb->add_flag("--profile", flags->profile, "Say at the end where the time went");
-  verb->add_flag("--json", flags->json, "Print the result as one JSON object");
-  verb->footer("Example:\n  nxm finetune recipes/glue/mrpc.toml --out runs/mrpc --set model.path=models/MiniLM-L6\n");
-  verb->callback([flags] {
+  Verb verb = app.add("finetune", "Carry out a recipe: fine-tune a model, stage by stage, into an N:M pattern");
+  verb.option("recipe", flags->recipe, "Recipe (TOML); `nxm init` writes one").required();
+  verb.option("--out", flags->out, "Folder of this run").required();
+  verb.option("--set", flags->set, "Override a key of the recipe: stage.2.rho=4e-3");
+  verb.flag("--resume", flags->resume, "Go on from the run's newest checkpoint, if there is one");
+  verb.flag("--force", flags->force, "Replace the run that is in the folder");
+  verb.flag("--profile", flags->profile, "Say at the end where the time went");
+  verb.flag("--json", flags->json, "Print the result as one JSON object");
+  verb.footer("Example:\n  nxm finetune recipes/glue/mrpc.toml --out runs/mrpc --set model.path=models/MiniLM-L6\n");
+  verb.run([flags] {
     if (flags->resume && flags->force) fail_usage("finetune", "--resume and --force exclude each other");
     const Recipe recipe = Recipe::load(flags->recipe, flags->set);
     const FinetuneResult result =

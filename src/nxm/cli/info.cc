@@ -6,6 +6,7 @@
 #include <openssl/crypto.h>
 #include <utf8proc.h>
 
+#include <CLI/Version.hpp>
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -95,12 +96,12 @@ void print_words(const OrderedJson& info) {
 
 }  // namespace
 
-void add_info(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("info", "Show processor, threads, libraries and cache folders");
+void add_info(Verb app) {
+  Verb verb = app.add("info", "Show processor, threads, libraries and cache folders");
   auto json = std::make_shared<bool>(false);
-  verb->add_flag("--json", *json, "Print one JSON object");
-  verb->footer("Example:\n  nxm info --json\n");
-  verb->callback([json] {
+  verb.flag("--json", *json, "Print one JSON object");
+  verb.footer("Example:\n  nxm info --json\n");
+  verb.run([json] {
     const OrderedJson info = gather();
     if (*json) {
       fmt::print("{}\n", info.dump());

@@ -15,22 +15,22 @@
 
 namespace nxm::cli {
 
-void add_init(CLI::App& app) {
+void add_init(Verb app) {
   struct Flags {
     std::string task = "custom";
     std::string out;
     bool force = false, json = false, keys = false;
   };
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("init", "Print a recipe with every key and a comment on each");
-  verb->add_option("TASK", flags->task, "A known task (mrpc, stsb, …), or custom: one that the recipe describes")
-      ->capture_default_str();
-  verb->add_option("--out", flags->out, "Write it to this file instead");
-  verb->add_flag("--force", flags->force, "Replace the file");
-  verb->add_flag("--keys", flags->keys, "Print the tables of all keys and defaults instead");
-  verb->add_flag("--json", flags->json, R"(One JSON object: {"recipe": text})");
-  verb->footer("Example:\n  nxm init mrpc --out mrpc.toml\n  nxm finetune mrpc.toml --out runs/mrpc\n");
-  verb->callback([flags] {
+  Verb verb = app.add("init", "Print a recipe with every key and a comment on each");
+  verb.option("TASK", flags->task, "A known task (mrpc, stsb, …), or custom: one that the recipe describes")
+      .show_default();
+  verb.option("--out", flags->out, "Write it to this file instead");
+  verb.flag("--force", flags->force, "Replace the file");
+  verb.flag("--keys", flags->keys, "Print the tables of all keys and defaults instead");
+  verb.flag("--json", flags->json, R"(One JSON object: {"recipe": text})");
+  verb.footer("Example:\n  nxm init mrpc --out mrpc.toml\n  nxm finetune mrpc.toml --out runs/mrpc\n");
+  verb.run([flags] {
     const std::string text = flags->keys ? key_reference() : commented_recipe(flags->task);
     if (!flags->out.empty()) {
       if (std::filesystem::exists(flags->out) && !flags->force) {

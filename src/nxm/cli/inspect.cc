@@ -74,21 +74,21 @@ void print_words(const Inspection& result, const std::vector<DamagedTensor>& dam
 
 }  // namespace
 
-void add_inspect(CLI::App& app) {
+void add_inspect(Verb app) {
   struct Flags {
     std::string folder, pattern;
     bool json = false;
   };
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("inspect", "Show whether a model's layers keep an N:M pattern, and its size");
-  verb->add_option("DIR", flags->folder, "Model directory")->required();
-  verb->add_option("--pattern", flags->pattern,
-                   "Pattern to check (2:4 keeps 2 of 4); by default what config.json names, else what is found");
-  verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer(
+  Verb verb = app.add("inspect", "Show whether a model's layers keep an N:M pattern, and its size");
+  verb.option("DIR", flags->folder, "Model directory").required();
+  verb.option("--pattern", flags->pattern,
+              "Pattern to check (2:4 keeps 2 of 4); by default what config.json names, else what is found");
+  verb.flag("--json", flags->json, "Print one JSON object");
+  verb.footer(
       "Exit code 1 if a named pattern is broken, or a tensor holds a NaN or an infinity.\n\nExample:\n  nxm inspect "
       "runs/mrpc/model --pattern 2:4\n");
-  verb->callback([flags] {
+  verb.run([flags] {
     std::optional<Pattern> named;
     if (!flags->pattern.empty()) named = Pattern::parse(flags->pattern);
     const ModelDir model(flags->folder);

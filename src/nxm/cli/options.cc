@@ -9,35 +9,33 @@
 
 namespace nxm::cli {
 
-void TaskOptions::add_to(CLI::App& verb) {
-  verb.add_option("--task", task, "A task nxm knows: cola sst2 mrpc stsb qqp mnli qnli rte wnli reviews");
-  verb.add_option("--data", data, "Folder of the task's files, or of GLUE's folders");
-  verb.add_option("--recipe", recipe, "Recipe whose [task] to take instead of --task and --data");
+void TaskOptions::add_to(Verb verb) {
+  verb.option("--task", task, "A task nxm knows: cola sst2 mrpc stsb qqp mnli qnli rte wnli reviews");
+  verb.option("--data", data, "Folder of the task's files, or of GLUE's folders");
+  verb.option("--recipe", recipe, "Recipe whose [task] to take instead of --task and --data");
 }
 
-void ModelOptions::add_to(CLI::App& verb) {
-  verb.add_option("--model", model, "Model folder, or ORG/NAME on a hub");
-  verb.add_option("--max-length", max_length,
-                  fmt::format("Tokens of an example, special ones included (default: {})", kUsualLength))
-      ->check(CLI::Range(int64_t{4}, int64_t{1} << 20));
+Option ModelOptions::add_to(Verb verb) {
+  const Option model_option = verb.option("--model", model, "Model folder, or ORG/NAME on a hub");
+  verb.option("--max-length", max_length,
+              fmt::format("Tokens of an example, special ones included (default: {})", kUsualLength))
+      .within(4, 1 << 20);
+  return model_option;
 }
 
-void RunOptions::add_to(CLI::App& verb) {
-  verb.add_option("--batch", batch, "Examples run together")->capture_default_str()->check(CLI::Range(1, 1 << 16));
-  verb.add_option("--engine", engine, "nxm, or torch where this nxm is built with it")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"nxm", "torch"}));
-  verb.add_option("--device", device, "auto, cpu; with --engine torch also cuda or cuda:N")->capture_default_str();
-  verb.add_option("--precision", precision, "auto (as the model is stored), f32, bf16, int8 (not torch)")
-      ->capture_default_str();
-  verb.add_option("--threads", threads, "Threads; 0: all that this process may use")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 4096));
+void RunOptions::add_to(Verb verb) {
+  verb.option("--batch", batch, "Examples run together").show_default().within(1, 1 << 16);
+  verb.option("--engine", engine, "nxm, or torch where this nxm is built with it")
+      .show_default()
+      .one_of({"nxm", "torch"});
+  verb.option("--device", device, "auto, cpu; with --engine torch also cuda or cuda:N").show_default();
+  verb.option("--precision", precision, "auto (as the model is stored), f32, bf16, int8 (not torch)").show_default();
+  verb.option("--threads", threads, "Threads; 0: all that this process may use").show_default().within(0, 4096);
   add_pin(verb, pin);
 }
 
-void add_pin(CLI::App& verb, bool& pin) {
-  verb.add_flag("--pin", pin, "Keep each thread on a processor of its own (not --engine torch)");
+void add_pin(Verb verb, bool& pin) {
+  verb.flag("--pin", pin, "Keep each thread on a processor of its own (not --engine torch)");
 }
 
 TaskChoice choose_task(const TaskOptions& task, const ModelOptions& model, const char* verb) {

@@ -2,11 +2,11 @@
 #pragma once
 // Options that several verbs share: which task, which model, and how it runs.
 
-#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 
+#include "nxm/cli/verb.h"
 #include "nxm/data/task.h"
 #include "nxm/io/model_config.h"
 
@@ -15,14 +15,14 @@ namespace nxm::cli {
 /// --task NAME --data FOLDER, or --recipe FILE.
 struct TaskOptions {
   std::string task, data, recipe;
-  void add_to(CLI::App& verb);
+  void add_to(Verb verb);
 };
 
 /// --model, --max-length.
 struct ModelOptions {
   std::string model;
-  int64_t max_length = 0;  ///< tokens; 0: not given
-  void add_to(CLI::App& verb);
+  int64_t max_length = 0;    ///< tokens; 0: not given
+  Option add_to(Verb verb);  ///< gives --model
 };
 
 /// --batch, --engine, --device, --precision, --threads.
@@ -31,11 +31,11 @@ struct RunOptions {
   std::string engine = "nxm", device = "auto", precision = "auto";
   bool pin = false;
   int threads = 0;
-  void add_to(CLI::App& verb);
+  void add_to(Verb verb);
 };
 
 /// --pin, for verbs without RunOptions.
-void add_pin(CLI::App& verb, bool& pin);
+void add_pin(Verb verb, bool& pin);
 
 /// What the options mean together: a recipe's own model folder and max_length serve where the command line gives none.
 struct TaskChoice {

@@ -162,30 +162,30 @@ void print_words(const Outcome& outcome, const Flags& flags) {
 
 }  // namespace
 
-void add_pack(CLI::App& app) {
+void add_pack(Verb app) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("pack", "Store only what an N:M-sparse model keeps, exactly or rounded");
-  verb->add_option("DIR", flags->folder, "Model directory")->required();
-  verb->add_option("--out", flags->out, "Folder for the packed model")->required();
-  CLI::Option* precision = verb->add_option("--precision", flags->precision,
-                                            "Of the stored weights: f32 (exact, the default), bf16, f16 or int8");
-  CLI::Option* pattern =
-      verb->add_option("--pattern", flags->pattern,
-                       "Pattern that all layers keep; by default what config.json names, else what is found");
-  verb->add_flag("--undo", flags->undo, "Make a plain model of a packed one")->excludes(precision)->excludes(pattern);
-  verb->add_flag("--force", flags->force, "Replace the model that is in the --out folder");
-  flags->task.add_to(*verb);
-  verb->add_option("--max-drop", flags->max_drop, "Points of 100 that the task's score on dev may drop")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 100.0));
-  verb->add_option("--threads", flags->run.threads, "Threads for scoring; 0: all that this process may use")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 4096));
-  verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer(
+  Verb verb = app.add("pack", "Store only what an N:M-sparse model keeps, exactly or rounded");
+  verb.option("DIR", flags->folder, "Model directory").required();
+  verb.option("--out", flags->out, "Folder for the packed model").required();
+  const Option precision = verb.option("--precision", flags->precision,
+                                       "Of the stored weights: f32 (exact, the default), bf16, f16 or int8");
+  const Option pattern =
+      verb.option("--pattern", flags->pattern,
+                  "Pattern that all layers keep; by default what config.json names, else what is found");
+  verb.flag("--undo", flags->undo, "Make a plain model of a packed one").excludes(precision).excludes(pattern);
+  verb.flag("--force", flags->force, "Replace the model that is in the --out folder");
+  flags->task.add_to(verb);
+  verb.option("--max-drop", flags->max_drop, "Points of 100 that the task's score on dev may drop")
+      .show_default()
+      .within_real(0.0, 100.0);
+  verb.option("--threads", flags->run.threads, "Threads for scoring; 0: all that this process may use")
+      .show_default()
+      .within(0, 4096);
+  verb.flag("--json", flags->json, "Print one JSON object");
+  verb.footer(
       "With a task, exit code 1 if its score drops by more than --max-drop.\n\n"
       "Example:\n  nxm pack runs/mrpc/model --precision int8 --out mrpc-int8 --task mrpc --data glue\n");
-  verb->callback([flags] {
+  verb.run([flags] {
     const Outcome outcome = pack(*flags);
     if (flags->json) {
       fmt::print("{}\n", to_json(outcome, flags->undo).dump());

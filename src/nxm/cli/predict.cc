@@ -87,20 +87,19 @@ void predict(const PredictFlags& flags) {
 
 }  // namespace
 
-void add_predict(CLI::App& app) {
+void add_predict(Verb app) {
   auto flags = std::make_shared<PredictFlags>();
-  CLI::App* verb = app.add_subcommand("predict", "Label and score for each line of text");
-  verb->add_option("FILE", flags->input, "Input, - for standard input")->capture_default_str();
-  flags->model.add_to(*verb);
-  verb->get_option("--model")->required();
-  verb->add_flag("--pair", flags->pair, "Each line must hold two texts with a tab between them");
-  flags->run.add_to(*verb);
-  verb->add_flag("--json", flags->json, "Print an object a line: label, score, logits");
-  verb->footer(
+  Verb verb = app.add("predict", "Label and score for each line of text");
+  verb.option("FILE", flags->input, "Input, - for standard input").show_default();
+  flags->model.add_to(verb).required();
+  verb.flag("--pair", flags->pair, "Each line must hold two texts with a tab between them");
+  flags->run.add_to(verb);
+  verb.flag("--json", flags->json, "Print an object a line: label, score, logits");
+  verb.footer(
       "A line is a text, two texts with a tab between them, or, if the first line begins with '{', a JSON object\n"
       "{\"text\": …, \"text_pair\": …}. Each gives one line: the label and its probability (regression: the value).\n\n"
       "Example:\n  echo 'A film to remember.' | nxm predict --model runs/sst2/model");
-  verb->callback([flags] { predict(*flags); });
+  verb.run([flags] { predict(*flags); });
 }
 
 }  // namespace nxm::cli

@@ -100,17 +100,17 @@ void report(const ReportFlags& flags) {
 
 }  // namespace
 
-void add_report(CLI::App& app) {
+void add_report(Verb app) {
   auto flags = std::make_shared<ReportFlags>();
-  CLI::App* verb = app.add_subcommand("report", "One page of HTML from one or many runs: results, curves, comparisons");
-  verb->add_option("RUN", flags->folders, "Folder of a run, or one that holds runs (a sweep's)")->required();
-  verb->add_option("--out", flags->out, "File to write")->required();
-  verb->add_flag("--force", flags->force, "Replace the file if it exists");
-  verb->add_flag("--json", flags->json, "Print what was found as one JSON object");
-  verb->footer(
+  Verb verb = app.add("report", "One page of HTML from one or many runs: results, curves, comparisons");
+  verb.option("RUN", flags->folders, "Folder of a run, or one that holds runs (a sweep's)").required();
+  verb.option("--out", flags->out, "File to write").required();
+  verb.flag("--force", flags->force, "Replace the file if it exists");
+  verb.flag("--json", flags->json, "Print what was found as one JSON object");
+  verb.footer(
       "The page stands alone: no script, nothing fetched. Runs that are unfinished or damaged are named in it and on "
       "stderr.\n\nExample:\n  nxm report runs/mrpc runs/rte --out report.html\n");
-  verb->callback([flags] { report(*flags); });
+  verb.run([flags] { report(*flags); });
 }
 
 }  // namespace nxm::cli

@@ -221,25 +221,22 @@ void sweep(const Flags& flags) {
 
 }  // namespace
 
-void add_sweep(CLI::App& app) {
+void add_sweep(Verb app) {
   auto flags = std::make_shared<Flags>();
-  CLI::App* verb = app.add_subcommand("sweep", "Carry out a recipe in many variants and compare its stages");
-  verb->add_option("sweep", flags->file, "Sweep file (TOML): a recipe and the axes to vary (docs/sweep.md)")
-      ->required();
-  verb->add_option("--out", flags->out, "Folder of this sweep; one that was stopped goes on")->required();
-  verb->add_option("--jobs", flags->jobs, "Runs at a time (default: usable cores / threads of a run)")
-      ->check(CLI::Range(1, 4096));
-  verb->add_option("--set", flags->set, "Override a key of the recipe in every run")->allow_extra_args(false);
-  CLI::Option* dry =
-      verb->add_flag("--dry-run", flags->dry_run, "List the runs and what there is of them; run nothing");
-  verb->add_option("--export", flags->exported, "Print the runs that are left for slurm or parallel; run nothing")
-      ->check(CLI::IsMember({"slurm", "parallel"}))
-      ->excludes(dry);
-  verb->add_flag("--json", flags->json, "Print one JSON object");
-  verb->footer(
+  Verb verb = app.add("sweep", "Carry out a recipe in many variants and compare its stages");
+  verb.option("sweep", flags->file, "Sweep file (TOML): a recipe and the axes to vary (docs/sweep.md)").required();
+  verb.option("--out", flags->out, "Folder of this sweep; one that was stopped goes on").required();
+  verb.option("--jobs", flags->jobs, "Runs at a time (default: usable cores / threads of a run)").within(1, 4096);
+  verb.option("--set", flags->set, "Override a key of the recipe in every run");
+  const Option dry = verb.flag("--dry-run", flags->dry_run, "List the runs and what there is of them; run nothing");
+  verb.option("--export", flags->exported, "Print the runs that are left for slurm or parallel; run nothing")
+      .one_of({"slurm", "parallel"})
+      .excludes(dry);
+  verb.flag("--json", flags->json, "Print one JSON object");
+  verb.footer(
       "Runs that are done are skipped; a run whose folder is damaged is named and not counted (exit code 1).\n\n"
       "Example:\n  nxm sweep recipes/sweeps/demo.toml --out runs/sweep --jobs 2\n");
-  verb->callback([flags] { sweep(*flags); });
+  verb.run([flags] { sweep(*flags); });
 }
 
 }  // namespace nxm::cli

@@ -111,16 +111,16 @@ void tokenize(const Options& options) {
 
 }  // namespace
 
-void add_tokenize(CLI::App& app) {
-  CLI::App* verb = app.add_subcommand("tokenize", "Show the tokens of each line of standard input");
+void add_tokenize(Verb app) {
+  Verb verb = app.add("tokenize", "Show the tokens of each line of standard input");
   const auto options = std::make_shared<Options>();
-  verb->add_option("--model", options->model, "Model folder with tokenizer.json or vocab.txt")->required();
-  verb->add_option("--max-length", options->max_length, "Cut each line to so many tokens, special ones included")
-      ->check(CLI::Range(size_t{1}, size_t{1} << 20));
-  verb->add_flag("--pair", options->pair, "Each line holds two texts with a tab between them");
-  verb->add_flag("--json", options->json, "One object a line: ids, type_ids, offsets in bytes");
-  verb->footer("Example:\n  echo 'A film to remember.' | nxm tokenize --model out/model --json");
-  verb->callback([options] { tokenize(*options); });
+  verb.option("--model", options->model, "Model folder with tokenizer.json or vocab.txt").required();
+  verb.option("--max-length", options->max_length, "Cut each line to so many tokens, special ones included")
+      .within(1, 1 << 20);
+  verb.flag("--pair", options->pair, "Each line holds two texts with a tab between them");
+  verb.flag("--json", options->json, "One object a line: ids, type_ids, offsets in bytes");
+  verb.footer("Example:\n  echo 'A film to remember.' | nxm tokenize --model out/model --json");
+  verb.run([options] { tokenize(*options); });
 }
 
 }  // namespace nxm::cli

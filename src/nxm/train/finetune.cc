@@ -200,4 +200,6 @@ FinetuneResult finetune(const Recipe& recipe, const fs::path& out, const Finetun
   return result;
 }
 
+std::string default_compute() { return describe(choose_compute("auto", "auto", 0)); }
+
 }  // namespace nxm

@@ -40,4 +40,7 @@ struct FinetuneResult {
 /// checkpoint.
 FinetuneResult finetune(const Recipe& recipe, const std::filesystem::path& out, const FinetuneOptions& options);
 
+/// Where a recipe that says nothing about it would be carried out: "cpu, bf16, 2 threads".
+std::string default_compute();
+
 }  // namespace nxm
