@@ -11,6 +11,17 @@ if(NXM_SANITIZE)
   target_link_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE})
 endif()
 
+# nxm_not_hot(TARGET): what waits for files and people, not for arithmetic, is compiled for less time in a release.
+function(nxm_not_hot target)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
+# nxm_reuse_train_header(TARGET): the train room's precompiled header, which wants that room's options.
+function(nxm_reuse_train_header target)
+  target_precompile_headers(${target} REUSE_FROM nxm_train)
+  target_compile_options(${target} PRIVATE -fPIC)
+endfunction()
+
 # nxm_library(ROOM LINKS...): the room src/nxm/ROOM as target nxm_ROOM, alias nxm::ROOM.
 # Also compiles every header of the room alone, so that each includes what it uses (train's, which all need LibTorch's
 # headers, behind its precompiled header).
@@ -38,7 +49,7 @@ function(nxm_library room)
     add_library(nxm_${room}_headers OBJECT ${alone})
     target_link_libraries(nxm_${room}_headers PRIVATE nxm_${room})
     if(room STREQUAL train)
-      target_precompile_headers(nxm_train_headers REUSE_FROM nxm_train)
+      nxm_reuse_train_header(nxm_train_headers)
     endif()
   endif()
 endfunction()
@@ -53,7 +64,11 @@ function(nxm_test room)
   target_link_libraries(nxm_${room}_test PRIVATE nxm::${room} ${ARGN} GTest::gtest_main)
   target_include_directories(nxm_${room}_test PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(nxm_${room}_test PRIVATE NXM_TEST_DATA="${PROJECT_SOURCE_DIR}/tests/data")
-  target_compile_options(nxm_${room}_test PRIVATE -UNDEBUG)
+  if(room STREQUAL train)
+    nxm_reuse_train_header(nxm_train_test)
+  else()
+    nxm_not_hot(nxm_${room}_test)
+  endif()
   set_target_properties(nxm_${room}_test PROPERTIES UNITY_BUILD OFF)  # test files share names
   gtest_discover_tests(nxm_${room}_test DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${room} TIMEOUT 600)
 endfunction()

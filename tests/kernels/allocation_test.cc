@@ -28,10 +28,11 @@ void* operator new(size_t size, std::align_val_t align) {
   if (void* p = std::aligned_alloc(to, (size + to - 1) / to * to)) return p;
   throw std::bad_alloc();
 }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t /*size*/) noexcept { std::free(p); }
-void operator delete(void* p, std::align_val_t /*align*/) noexcept { std::free(p); }
-void operator delete(void* p, size_t /*size*/, std::align_val_t /*align*/) noexcept { std::free(p); }
+// Not inlined: GCC would see a free() of what a new gave, and warn.
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t /*size*/) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::align_val_t /*align*/) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t /*size*/, std::align_val_t /*align*/) noexcept { std::free(p); }
 
 namespace nxm {
 namespace {

@@ -134,14 +134,18 @@ TEST(Gradual, PrunesTheSmallestLeftOutByTheCubicShare) {
     std::vector<double> left_out;
     for (size_t i = 0; i < before.size(); ++i) {
       if (kept[i] == 0) left_out.push_back(std::abs(before[i]));
-      if (kept[i] == 1) EXPECT_EQ(after[i], before[i]);
+      if (kept[i] == 1) {
+        EXPECT_EQ(after[i], before[i]);
+      }
     }
     std::ranges::sort(left_out);
     const double left = 1 - static_cast<double>(t) / kMoving;
     const auto count = std::llround((1 - left * left * left) * static_cast<double>(left_out.size()));
     const double limit = count == 0 ? -1 : left_out[static_cast<size_t>(count - 1)];
     for (size_t i = 0; i < before.size(); ++i) {
-      if (kept[i] == 0) EXPECT_EQ(after[i], std::abs(before[i]) <= limit ? 0 : before[i]) << "step " << t;
+      if (kept[i] == 0) {
+        EXPECT_EQ(after[i], std::abs(before[i]) <= limit ? 0 : before[i]) << "step " << t;
+      }
     }
   }
   EXPECT_FALSE(bench.method->prunes(bench.context));
