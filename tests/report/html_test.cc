@@ -23,13 +23,14 @@ TEST(Html, AFigureHasATitleALegendAndACaption) {
   Plot plot{.title = "T<", .x_title = "x", .y_title = "y", .series = {{"one", {{0, 1}}}, {"one", {{0, 2}}}}};
   plot.series[1].dashed = true;
   plot.solid = "kept", plot.dashed = "cut";
-  const std::string text = html_figure(plot, "what to <see>");
+  const Figure figure{plot, "what to <see>"};
+  const std::string text = html_section({.title = "s", .figures = {figure}});
   for (const char* part : {"<h3>T&lt;</h3>", "<svg ", "<ul class=legend>", "kept", "cut", "what to &lt;see&gt;"})
     EXPECT_NE(text.find(part), text.npos) << part;
   const std::string legend = text.substr(text.find("<ul"), text.find("</ul>") - text.find("<ul"));
   EXPECT_EQ(legend.find("one"), legend.rfind("one"));  // once for its two lines
-  EXPECT_EQ(html_figure(Plot{.title = "t"}, "c"), "");
-  EXPECT_EQ(html_section("t", html_figures("")), "");
+  EXPECT_EQ(html_section({.title = "s", .figures = {{Plot{.title = "t"}, "c"}}}), "");
+  EXPECT_EQ(html_section({.title = "s"}), "");
 }
 
 TEST(Html, ALegendHasOnlyWhatIsDrawn) {
@@ -38,12 +39,12 @@ TEST(Html, ALegendHasOnlyWhatIsDrawn) {
             .series = {{"seen", {{0, 1}}}, {"empty", {}}, {"zero", {{0, 0}}}, {"seen", {{0, std::nan("")}}}}};
   plot.series[3].dashed = true;
   plot.solid = "kept", plot.dashed = "cut";
-  const std::string text = html_figure(plot, "c");
+  const std::string text = html_section({.title = "s", .figures = {{plot, "c"}}});
   EXPECT_NE(text.find("</svg>seen</li>"), text.npos) << text;
   EXPECT_NE(text.find("</svg>kept</li>"), text.npos) << text;
   for (const char* label : {"empty", "zero", "cut"}) EXPECT_EQ(text.find(label), text.npos) << label << "\n" << text;
   plot.series.erase(plot.series.begin());
-  EXPECT_EQ(html_figure(plot, "c"), "");
+  EXPECT_EQ(html_section({.title = "s", .figures = {{plot, "c"}}}), "");
 }
 
 TEST(Html, APageFetchesNothingAndRunsNothing) {

@@ -42,7 +42,7 @@ TEST(SweepSection, SeedsOfAValueAreOnePointWithItsSpread) {
     runs.push_back(run_of(4, rho, 8, 0));
     runs.back().finished = false;
   }
-  const std::string section = sweep_section(runs);
+  const std::string section = html_section(sweep_section(runs));
   EXPECT_EQ(count(section, "<figure>"), 1U);
   const std::string figure = figure_of(section, "stage.admm.rho");
   EXPECT_EQ(count(figure, "<li>"), 1U) << figure;
@@ -58,7 +58,7 @@ TEST(SweepSection, ALineForEachValueOfTheOtherKey) {
       for (const int pull : {4, 8}) runs.push_back(run_of(seed, rho, pull, score_of(seed, rho) - 0.1 * (pull == 8)));
     }
   }
-  const std::string section = sweep_section(runs);
+  const std::string section = html_section(sweep_section(runs));
   const std::string by_rho = figure_of(section, "stage.admm.rho"), by_pull = figure_of(section, "stage.admm.pull");
   EXPECT_EQ(count(by_rho, "<li>"), 2U) << by_rho;
   EXPECT_EQ(count(by_rho, " ± 0.02<"), 6U) << by_rho;

@@ -22,7 +22,7 @@ Plot plot_of(std::vector<Point> points, bool log_y = false) {
 TEST(Svg, ALineHasItsPointsWithinTheFrame) {
   const std::string text = svg(plot_of({{0, 1}, {50, 3}, {100, 2}}));
   EXPECT_NE(text.find("<path class=\"line\" d=\"M58.0 220.0L223.0 10.0L388.0 115.0\">"), text.npos) << text;
-  EXPECT_EQ(count(text, "class=dot"), 3U);
+  EXPECT_EQ(count(text, "class=\"dot\""), 3U);
   EXPECT_EQ(count(text, ">step</text>") + count(text, ">loss</text>"), 2U);
 }
 
@@ -38,7 +38,7 @@ TEST(Svg, NotANumberIsAGap) {
 
 TEST(Svg, ALogScaleLeavesOutWhatIsNotAboveZero) {
   const std::string text = svg(plot_of({{0, 1}, {1, 0.1}, {2, 0.01}, {3, 0}, {4, -1}}, true));
-  EXPECT_EQ(count(text, "class=dot"), 3U);
+  EXPECT_EQ(count(text, "class=\"dot\""), 3U);
   EXPECT_NE(text.find(">0.01</text>"), text.npos);
   EXPECT_EQ(text.find("inf"), text.npos);
 }
@@ -46,16 +46,16 @@ TEST(Svg, ALogScaleLeavesOutWhatIsNotAboveZero) {
 TEST(Svg, APlainLineOfOnePointIsSeen) {
   Plot plot = plot_of({{1, 1}});
   plot.series[0].style = kPlain;
-  EXPECT_EQ(count(svg(plot), "class=dot"), 1U);
+  EXPECT_EQ(count(svg(plot), "class=\"dot\""), 1U);
   plot.series[0].points.push_back({2, 1});  // a plain line has no markers
-  EXPECT_EQ(count(svg(plot), "class=dot"), 0U);
+  EXPECT_EQ(count(svg(plot), "class=\"dot\""), 0U);
 }
 
 TEST(Svg, AnErrorBarHasTwoEnds) {
   Plot plot = plot_of({{0, 1}, {1, 2}, {2, 3}});
   plot.series[0].spread = {0.5, 0, HUGE_VAL};
   const std::string text = svg(plot);
-  EXPECT_EQ(count(text, "<path class=line d="), 1U) << text;
+  EXPECT_EQ(count(text, "<path class=\"line\" d="), 2U) << text;  // the line and one bar
   EXPECT_EQ(count(text, " ± 0.5<"), 1U);
   EXPECT_EQ(count(text, "inf"), 0U) << text;
 }
@@ -73,7 +73,7 @@ TEST(Svg, DrawsNoMoreThanAsked) {
   std::vector<Point> points;
   for (int i = 0; i < 5000; ++i) points.push_back({static_cast<double>(i), std::sin(i)});
   EXPECT_LE(count(svg(plot_of(points), 100), "L"), 101U);
-  EXPECT_LE(count(svg(plot_of(points), 100), "class=dot"), 9U);
+  EXPECT_LE(count(svg(plot_of(points), 100), "class=\"dot\""), 9U);
 }
 
 TEST(Svg, NamesAreEscaped) {

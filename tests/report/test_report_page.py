@@ -7,6 +7,7 @@ import re
 import resource
 import shutil
 import subprocess
+import xml.dom.minidom
 
 import pytest
 
@@ -121,6 +122,29 @@ def test_every_number_of_the_table_is_that_of_all_results(sweep):
     for run in answer["runs"]:
         assert run["finished"] and run["problems"] == []
         assert [stage["metrics"] for stage in run["stages"]] == [stage["metrics"] for stage in results[run["name"]]]
+
+
+def test_figures_are_files_of_their_own(sweep, tmp_path):
+    folder, _, text, _ = sweep
+    figures = tmp_path / "a" / "figures"
+    code, _, err = report(folder, "--out", tmp_path / "one.html", "--figures", figures)
+    assert (code, err.splitlines()[0]) == (0, f"{figures}: {text.count('<figure>')} figures")
+    files = sorted(figures.iterdir())
+    assert len(files) == text.count("<figure>")
+    assert {"training-loss-stage-dense.svg", "residuals-stage-admm.svg", "mask-movement-stage-admm.svg",
+            "score-and-latency-by-pattern.svg"} <= {file.name for file in files}
+    for file in files:
+        root = xml.dom.minidom.parse(str(file)).documentElement  # well-formed, unlike much of HTML
+        assert root.tagName == "svg" and root.getElementsByTagName("path") and root.getElementsByTagName("style")
+        assert not re.search("href|url\\(|<script|import", file.read_text())
+        titles = [node.firstChild.data for node in root.childNodes if node.nodeName == "text"]
+        assert f"<h3>{titles[0]}</h3>" in text and len(titles) >= 2  # the title, then the legend
+    before = {file: file.read_bytes() for file in files}
+    files[0].unlink()
+    code, _, err = report(folder, "--out", tmp_path / "two.html", "--figures", figures)
+    assert code == 1 and "exists; replace it by --force" in err and not files[0].exists()
+    code, _, _ = report(folder, "--out", tmp_path / "two.html", "--figures", figures, "--force")
+    assert code == 0 and {file: file.read_bytes() for file in files} == before
 
 
 def test_means_over_seeds(sweep):

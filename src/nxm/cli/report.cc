@@ -3,9 +3,12 @@
 
 #include <fmt/format.h>
 
+#include <cctype>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "nxm/cli/verbs.h"
@@ -23,7 +26,7 @@ namespace fs = std::filesystem;
 
 struct ReportFlags {
   std::vector<std::string> folders;
-  std::string out;
+  std::string out, figures;
   bool json = false, force = false;
 };
 
@@ -81,6 +84,38 @@ void check_out(const ReportFlags& flags) {
   }
 }
 
+// "Residuals, stage admm" -> "residuals-stage-admm".
+std::string file_name(std::string_view title) {
+  std::string name;
+  for (const char c : title) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
+    if (plain) {
+      name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    } else if (!name.empty() && name.back() != '-') {
+      name += '-';
+    }
+  }
+  return name.ends_with('-') ? name.substr(0, name.size() - 1) : name;
+}
+
+// All or, if one is in the way, none.
+void write_figures(const ReportFlags& flags, const std::vector<Section>& sections) {
+  std::map<fs::path, const Figure*> files;
+  for (const Section& section : sections) {
+    for (const Figure& figure : section.figures) {
+      if (!has_points(figure.plot)) continue;
+      const std::string name = file_name(figure.plot.title);
+      fs::path file = fs::path(flags.figures) / (name + ".svg");
+      for (int n = 2; files.contains(file); ++n) file.replace_filename(fmt::format("{}-{}.svg", name, n));
+      if (!flags.force && fs::exists(file)) fail(file.string(), "exists; replace it by --force");
+      files[file] = &figure;
+    }
+  }
+  fs::create_directories(flags.figures);
+  for (const auto& [file, figure] : files) write_file(file, figure_file(*figure));
+  fmt::print(stderr, "{}: {} figures\n", flags.figures, files.size());
+}
+
 void report(const ReportFlags& flags) {
   check_out(flags);
   std::vector<RunRecord> runs = read_runs(find_runs(flags.folders));
@@ -88,7 +123,9 @@ void report(const ReportFlags& flags) {
   for (const RunRecord& run : runs) {
     for (const std::string& problem : run.problems) fmt::print(stderr, "{}: {}\n", run.name, problem);
   }
-  write_file(flags.out, report_page(runs, retentions));
+  const std::vector<Section> sections = report_sections(runs, retentions);
+  write_file(flags.out, report_page(runs, sections));
+  if (!flags.figures.empty()) write_figures(flags, sections);
   if (flags.json) {
     OrderedJson json{{"out", flags.out}, {"runs", OrderedJson::array()}, {"means", means_json(runs)}};
     for (const RunRecord& run : runs) json["runs"].push_back(to_json(run));
@@ -105,7 +142,8 @@ void add_report(Verb app) {
   Verb verb = app.add("report", "One page of HTML from one or many runs: results, curves, comparisons");
   verb.option("RUN", flags->folders, "Folder of a run, or one that holds runs (a sweep's)").required();
   verb.option("--out", flags->out, "File to write").required();
-  verb.flag("--force", flags->force, "Replace the file if it exists");
+  verb.option("--figures", flags->figures, "Folder for each plot as an SVG file of its own");
+  verb.flag("--force", flags->force, "Replace files that exist");
   verb.flag("--json", flags->json, "Print what was found as one JSON object");
   verb.footer(
       "The page stands alone: no script, nothing fetched. Runs that are unfinished or damaged are named in it and on "

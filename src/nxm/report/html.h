@@ -30,13 +30,28 @@ Cell spread_cell(double mean, double deviation, int decimals);
 /// text is escaped.
 std::string html_table(const std::vector<std::string>& header, const std::vector<std::vector<Cell>>& rows);
 
-/// Title, plot, legend and caption; "" for a plot without points. `most` as in svg().
-std::string html_figure(const Plot& plot, std::string_view caption, size_t most = Curve::kMost);
+/// A plot, and what to look for in it.
+struct Figure {
+  Plot plot;
+  std::string caption;
+  size_t most = Curve::kMost;  ///< as in svg()
+};
 
-/// Figures side by side where there is room.
-std::string html_figures(std::string_view figures);
+/// What a page says of one thing: `before` and `after` are HTML around the figures.
+struct Section {
+  std::string title;
+  std::string before{};
+  std::vector<Figure> figures{};
+  std::string after{};
+};
 
-std::string html_section(std::string_view title, std::string_view body);  ///< "" without a body
+/// Figures side by side where there is room, each with title, plot, legend and caption; those without points are left
+/// out. "" if there is nothing in it.
+std::string html_section(const Section& section);
+/// The figure as a file of its own, which shows the same colours and needs nothing else (XML; light or dark as the
+/// reader's system is).
+std::string figure_file(const Figure& figure);
+
 std::string html_paragraph(std::string_view text);
 std::string html_list(const std::vector<std::string>& lines);
 std::string html_details(std::string_view summary, std::string_view body);

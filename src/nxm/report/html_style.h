@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The style of html.h's pages. Colours after Okabe and Ito's palette, which people with any colour vision can tell
-// apart, darkened on white and lightened on black until each has a contrast of 3 to its ground.
+// The style of html.h's pages and figures. Colours after Okabe and Ito's palette, which people with any colour vision
+// can tell apart, darkened on white and lightened on black until each has a contrast of 3 to its ground.
 
 #include <string_view>
 
 namespace nxm {
 
-inline constexpr std::string_view kPageStyle = R"css(
+inline constexpr std::string_view kColours = R"css(
 :root{color-scheme:light dark;--bg:#fff;--fg:#1b1f24;--soft:#5b6470;--grid:#e3e6ea;--card:#f7f8fa;
 --c0:#0068a8;--c1:#c44e00;--c2:#00805c;--c3:#b0457f;--c4:#8a6a00;--c5:#2f8fd0;--c6:#6a4fb3;--c7:#4d4d4d}
 @media (prefers-color-scheme:dark){:root{--bg:#14171b;--fg:#e6e9ed;--soft:#9aa4b0;--grid:#2b3138;--card:#1b1f25;
 --c0:#56b4e9;--c1:#ff8a4c;--c2:#2cc79a;--c3:#e58fc0;--c4:#e8d44a;--c5:#8fb4ff;--c6:#b79cff;--c7:#c4c9cf}}
+)css";
+
+/// Of the page around the plots.
+inline constexpr std::string_view kPageStyle = R"css(
 *{box-sizing:border-box}
 body{margin:0 auto;padding:1rem clamp(.75rem,3vw,2.5rem) 3rem;max-width:84rem;background:var(--bg);color:var(--fg);
 font:1rem/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
@@ -29,6 +33,10 @@ figcaption{color:var(--soft);font-size:.85rem}
 .legend li{display:flex;align-items:center;gap:.4rem}
 .swatch{width:26px;height:10px;flex:none}
 details{margin:.75rem 0}summary{cursor:pointer}
+)css";
+
+/// Of what svg.h draws.
+inline constexpr std::string_view kPlotStyle = R"css(
 svg text{font:11px system-ui,sans-serif;fill:var(--soft)}svg .name{fill:var(--fg)}
 .mid{text-anchor:middle}.end{text-anchor:end}
 .grid{stroke:var(--grid);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1;fill:none}

@@ -6,9 +6,9 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "nxm/report/compare.h"
-#include "nxm/report/html.h"
 #include "nxm/report/report_page.h"
 
 namespace nxm {
@@ -32,17 +32,16 @@ Plot retention_plot(const std::vector<StageRetention>& stages, std::string title
   return plot;
 }
 
-std::string retention_figures(const RunRecord& run, const std::vector<StageRetention>& stages) {
-  return html_figure(retention_plot(stages, fmt::format("Norm kept, {}", run.name), "share of the norm",
-                                    [](const LayerRetention& layer) { return layer.kept_norm; }),
-                     "How much of what each stage began with lies where it kept weights (within each encoder layer "
-                     "query, key, value, attention output, feed-forward in and out): a dip is a layer that lost "
-                     "large weights.") +
-         html_figure(
-             retention_plot(stages, fmt::format("Non-zeros, {}", run.name), "share of the weights",
-                            [](const LayerRetention& layer) { return std::optional(layer.non_zero); }),
-             "An N:M pattern gives a flat line at its density; a layer above it is denser than its pattern, one below "
-             "it has zeros to spare.");
+void add_retention_figures(Section& section, const RunRecord& run, const std::vector<StageRetention>& stages) {
+  section.figures.push_back({retention_plot(stages, fmt::format("Norm kept, {}", run.name), "share of the norm",
+                                            [](const LayerRetention& layer) { return layer.kept_norm; }),
+                             "How much of what each stage began with lies where it kept weights (within each encoder "
+                             "layer query, key, value, "
+                             "attention output, feed-forward in and out): a dip is a layer that lost large weights."});
+  section.figures.push_back({retention_plot(stages, fmt::format("Non-zeros, {}", run.name), "share of the weights",
+                                            [](const LayerRetention& layer) { return std::optional(layer.non_zero); }),
+                             "An N:M pattern gives a flat line at its density; a layer above it is denser than its "
+                             "pattern, one below it has zeros to spare."});
 }
 
 std::string retention_table(const std::vector<StageRetention>& stages) {
@@ -139,45 +138,45 @@ std::string speed_table(const std::vector<std::pair<const RunRecord*, const Benc
 
 }  // namespace
 
-std::string retention_section(std::span<const RunRecord> runs, const Retentions& retentions) {
-  const char* title = "What the layers keep";
+Section retention_section(std::span<const RunRecord> runs, const Retentions& retentions) {
+  Section section{.title = "What the layers keep"};
   if (retentions.by_run.empty()) {
-    return html_section(title, html_paragraph("Left out: no run here has the weights of a sparse stage any more "
-                                              "(model/, or stages/ with keep_stages = true)."));
+    section.before = html_paragraph(
+        "Left out: no run here has the weights of a sparse stage any more (model/, or stages/ with keep_stages = "
+        "true).");
   }
-  std::string figures, tables;
   for (const auto& [i, stages] : retentions.by_run) {
-    figures += retention_figures(runs[i], stages);
-    tables += html_details(fmt::format("Layer by layer: {}", runs[i].name), retention_table(stages));
+    add_retention_figures(section, runs[i], stages);
+    section.after += html_details(fmt::format("Layer by layer: {}", runs[i].name), retention_table(stages));
   }
   if (retentions.passed_over > 0) {
-    tables += html_paragraph(fmt::format("The weights of {} more runs were not looked at; name fewer runs to see them.",
-                                         retentions.passed_over));
+    section.after += html_paragraph(fmt::format(
+        "The weights of {} more runs were not looked at; name fewer runs to see them.", retentions.passed_over));
   }
-  return html_section(title, html_figures(figures) + tables);
+  return section;
 }
 
-std::string sweep_section(std::span<const RunRecord> runs) {
-  std::string figures;
+Section sweep_section(std::span<const RunRecord> runs) {
+  Section section{.title = "Score by setting"};
   const std::vector<std::string> keys = varied_keys(runs);
   std::set<std::string> families;  // by all but the keys that vary
   for (const RunRecord& run : runs) {
     if (run.finished) families.insert(recipe_text(run, keys));
   }
   for (const std::string& key : keys) {
-    const Plot plot = sweep_plot(runs, key);
+    Plot plot = sweep_plot(runs, key);
     const bool compares =
         std::ranges::any_of(plot.series, [](const Series& series) { return series.points.size() > 1; });
     if (!compares && families.size() > 1) continue;  // runs of different kinds, which differ in much else
-    figures += html_figure(plot,
-                           "Each point is the mean of the finished runs with that value, its bar one standard "
-                           "deviation over seeds: a difference smaller than the bars may be chance.");
+    section.figures.push_back({std::move(plot),
+                               "Each point is the mean of the finished runs with that value, its bar one standard "
+                               "deviation over seeds: a difference smaller than the bars may be chance."});
   }
-  return html_section("Score by setting", html_figures(figures));
+  return section;
 }
 
-std::string speed_section(std::span<const RunRecord> runs) {
-  const char* title = "Accuracy and speed";
+Section speed_section(std::span<const RunRecord> runs) {
+  Section section{.title = "Accuracy and speed"};
   std::vector<std::pair<const RunRecord*, const BenchLine*>> lines;
   for (const RunRecord& run : runs) {
     for (const BenchLine& line : run.bench) {
@@ -185,13 +184,17 @@ std::string speed_section(std::span<const RunRecord> runs) {
     }
   }
   if (lines.empty()) {
-    return html_section(title, html_paragraph("Left out: no finished run here has a bench.json. `nxm bench --model "
-                                              "RUN/model --json >> RUN/bench.json` makes one."));
+    section.before = html_paragraph(
+        "Left out: no finished run here has a bench.json. `nxm bench --model RUN/model --json >> RUN/bench.json` makes "
+        "one.");
+    return section;
   }
-  return html_section(title, html_figures(html_figure(speed_plot(lines),
-                                                      "Up and to the left is better; times compare only where CPU, "
-                                                      "threads, batch and tokens are the same (see the table).")) +
-                                 speed_table(lines));
+  section.figures.push_back(
+      {speed_plot(lines),
+       "Up and to the left is better; times compare only where CPU, threads, batch and tokens are "
+       "the same (see the table)."});
+  section.after = speed_table(lines);
+  return section;
 }
 
 }  // namespace nxm

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "nxm/report/compare.h"
-#include "nxm/report/html.h"
 #include "nxm/report/report_page.h"
 
 namespace nxm {
@@ -18,6 +18,11 @@ constexpr size_t kFewest = 50;  // points of a curve, however many runs share a 
 // A figure stays below about 8 curves' worth of points.
 size_t most_points(const Plot& plot) {
   return std::max(kFewest, Curve::kMost * 8 / std::max<size_t>(8, plot.series.size()));
+}
+
+void add_figure(Section& section, Plot plot, std::string caption) {
+  const size_t most = most_points(plot);
+  section.figures.push_back({std::move(plot), std::move(caption), most});
 }
 
 std::vector<std::string> stage_names(std::span<const RunRecord> runs) {
@@ -98,21 +103,20 @@ bool moves(const Plot& plot) {
 
 }  // namespace
 
-std::string training_section(std::span<const RunRecord> runs) {
-  std::string figures;
+Section training_section(std::span<const RunRecord> runs) {
+  Section section{.title = "Training"};
   for (const std::string& stage : stage_names(runs)) {
     Plot plot{.title = fmt::format("Training loss, stage {}", stage), .x_title = "optimiser step", .y_title = "loss"};
     add_lines(plot, runs, stage, {{"loss"}});
-    figures += html_figure(plot,
-                           "Lower is better: a curve that has become flat has learnt what it will, one that rises "
-                           "or breaks off has a learning rate that is too high.",
-                           most_points(plot));
+    add_figure(section, std::move(plot),
+               "Lower is better: a curve that has become flat has learnt what it will, one that rises "
+               "or breaks off has a learning rate that is too high.");
   }
-  return html_section("Training", html_figures(figures));
+  return section;
 }
 
-std::string residual_section(std::span<const RunRecord> runs) {
-  std::string figures;
+Section residual_section(std::span<const RunRecord> runs) {
+  Section section{.title = "Convergence of ADMM and the mask"};
   for (const std::string& stage : stage_names(runs)) {
     Plot residual{.title = fmt::format("Residuals, stage {}", stage),
                   .x_title = "optimiser step",
@@ -121,10 +125,9 @@ std::string residual_section(std::span<const RunRecord> runs) {
                   .solid = "primal: what pruning would cut",
                   .dashed = "dual: how far the target moved"};
     add_lines(residual, runs, stage, {{"primal"}, {"dual", true}});
-    figures += html_figure(residual,
-                           "ADMM has converged if the primal residual ends below about 0.01: then the final prune "
-                           "changes next to nothing.",
-                           most_points(residual));
+    add_figure(section, std::move(residual),
+               "ADMM has converged if the primal residual ends below about 0.01: then the final prune "
+               "changes next to nothing.");
     Plot mask{.title = fmt::format("Mask movement, stage {}", stage),
               .x_title = "optimiser step",
               .y_title = "share of the mask",
@@ -132,30 +135,28 @@ std::string residual_section(std::span<const RunRecord> runs) {
               .solid = "moved since the last look",
               .dashed = "moved from the first mask"};
     add_lines(mask, runs, stage, {{"mask_moved"}, {"mask_moved_from_first", true}});
-    figures += html_figure(mask,
-                           "The solid line should fall as the mask settles (where it is 0 it ends), and the dashed one "
-                           "says how far from the first choice training has led.",
-                           most_points(mask));
+    add_figure(section, std::move(mask),
+               "The solid line should fall as the mask settles (where it is 0 it ends), and the dashed one "
+               "says how far from the first choice training has led.");
     Plot pruned{.title = fmt::format("Pruned so far, stage {}", stage),
                 .x_title = "optimiser step",
                 .y_title = "share of what the pattern leaves out"};
     add_lines(pruned, runs, stage, {{"pruned"}});
-    figures += html_figure(pruned, "Gradual pruning goes fast at first, and is complete at 1.", most_points(pruned));
+    add_figure(section, std::move(pruned), "Gradual pruning goes fast at first, and is complete at 1.");
   }
-  return html_section("Convergence of ADMM and the mask", html_figures(figures));
+  return section;
 }
 
-std::string score_section(std::span<const RunRecord> runs) {
-  std::string figures;
+Section score_section(std::span<const RunRecord> runs) {
+  Section section{.title = "Score by epoch"};
   for (const std::string& stage : stage_names(runs)) {
-    const Plot plot = score_plot(runs, stage);
+    Plot plot = score_plot(runs, stage);
     if (!moves(plot)) continue;  // a stage without training has one score, and the table has it
-    figures += html_figure(plot,
-                           "Higher is better: the gap between dashed and solid is what pruning costs at that epoch, "
-                           "and it should close by the end.",
-                           most_points(plot));
+    add_figure(section, std::move(plot),
+               "Higher is better: the gap between dashed and solid is what pruning costs at that epoch, "
+               "and it should close by the end.");
   }
-  return html_section("Score by epoch", html_figures(figures));
+  return section;
 }
 
 }  // namespace nxm

@@ -7,7 +7,6 @@
 #include <set>
 
 #include "nxm/report/compare.h"
-#include "nxm/report/html.h"
 
 namespace nxm {
 namespace {
@@ -108,36 +107,42 @@ std::string seed_means(std::span<const RunRecord> runs, const std::vector<std::s
 
 }  // namespace
 
-std::string problems_section(std::span<const RunRecord> runs) {
+Section problems_section(std::span<const RunRecord> runs) {
   std::vector<std::string> lines;
   for (const RunRecord& run : runs) {
     for (const std::string& problem : run.problems) lines.push_back(fmt::format("{}: {}", run.name, problem));
   }
-  if (lines.empty()) return "";
-  return html_section(
-      "Damaged or unfinished",
-      html_paragraph("What is whole of these runs is shown; means count finished runs only.") + html_list(lines));
+  Section section{.title = "Damaged or unfinished"};
+  if (lines.empty()) return section;
+  section.before =
+      html_paragraph("What is whole of these runs is shown; means count finished runs only.") + html_list(lines);
+  return section;
 }
 
-std::string results_section(std::span<const RunRecord> runs) {
+Section results_section(std::span<const RunRecord> runs) {
   const std::vector<std::string> metrics = metrics_of(runs);
   std::vector<std::vector<Cell>> rows;
   for (const RunRecord& run : runs) {
     for (const StageRun& stage : run.stages) rows.push_back(row_of(run, stage, metrics));
   }
-  if (rows.empty()) return html_section("Results", html_paragraph("No run tells of a stage."));
-  return html_section("Results",
-                      html_paragraph("Score is the mean of the metrics on dev; zeros is the share of exact zeros in "
-                                     "the layers that a pattern concerns.") +
-                          html_table(header_of({"run", "stage", "method", "pattern", "score"}, metrics), rows) +
-                          seed_means(runs, metrics));
+  if (rows.empty()) return {.title = "Results", .before = html_paragraph("No run tells of a stage.")};
+  return {.title = "Results",
+          .before = html_paragraph("Score is the mean of the metrics on dev; zeros is the share of exact zeros in the "
+                                   "layers that a pattern concerns.") +
+                    html_table(header_of({"run", "stage", "method", "pattern", "score"}, metrics), rows) +
+                    seed_means(runs, metrics)};
 }
 
-std::string report_page(std::span<const RunRecord> runs, const Retentions& retentions) {
-  const std::string title = runs.size() == 1 ? "nxm report: " + runs[0].name : "nxm report";
-  return html_page(title, html_paragraph(summary(runs)) + problems_section(runs) + results_section(runs) +
-                              training_section(runs) + residual_section(runs) + score_section(runs) +
-                              retention_section(runs, retentions) + sweep_section(runs) + speed_section(runs));
+std::vector<Section> report_sections(std::span<const RunRecord> runs, const Retentions& retentions) {
+  return {problems_section(runs), results_section(runs), training_section(runs),
+          residual_section(runs), score_section(runs),   retention_section(runs, retentions),
+          sweep_section(runs),    speed_section(runs)};
+}
+
+std::string report_page(std::span<const RunRecord> runs, const std::vector<Section>& sections) {
+  std::string body = html_paragraph(summary(runs));
+  for (const Section& section : sections) body += html_section(section);
+  return html_page(runs.size() == 1 ? "nxm report: " + runs[0].name : "nxm report", body);
 }
 
 }  // namespace nxm

@@ -4,23 +4,27 @@
 
 #include <span>
 #include <string>
+#include <vector>
 
+#include "nxm/report/html.h"
 #include "nxm/report/retention.h"
 #include "nxm/report/run_record.h"
 
 namespace nxm {
 
+/// What there is to say, in order; sections without anything in them too.
+std::vector<Section> report_sections(std::span<const RunRecord> runs, const Retentions& retentions);
 /// The whole page. Its bytes depend on the runs alone.
-std::string report_page(std::span<const RunRecord> runs, const Retentions& retentions);
+std::string report_page(std::span<const RunRecord> runs, const std::vector<Section>& sections);
 
-// Its sections. Each says in a line why it is empty, where a reader could do something about it.
-std::string problems_section(std::span<const RunRecord> runs);
-std::string results_section(std::span<const RunRecord> runs);
-std::string training_section(std::span<const RunRecord> runs);  ///< loss
-std::string residual_section(std::span<const RunRecord> runs);  ///< primal and dual residual, mask movement
-std::string score_section(std::span<const RunRecord> runs);     ///< dense and pruned by epoch
-std::string retention_section(std::span<const RunRecord> runs, const Retentions& retentions);
-std::string sweep_section(std::span<const RunRecord> runs);  ///< score by numeric key
-std::string speed_section(std::span<const RunRecord> runs);  ///< score and latency by pattern
+// The sections. Each says in a line why it is empty, where a reader could do something about it.
+Section problems_section(std::span<const RunRecord> runs);
+Section results_section(std::span<const RunRecord> runs);
+Section training_section(std::span<const RunRecord> runs);  ///< loss
+Section residual_section(std::span<const RunRecord> runs);  ///< primal and dual residual, mask movement
+Section score_section(std::span<const RunRecord> runs);     ///< dense and pruned by epoch
+Section retention_section(std::span<const RunRecord> runs, const Retentions& retentions);
+Section sweep_section(std::span<const RunRecord> runs);  ///< score by numeric key
+Section speed_section(std::span<const RunRecord> runs);  ///< score and latency by pattern
 
 }  // namespace nxm

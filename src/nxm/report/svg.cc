@@ -63,16 +63,16 @@ void add_axes(std::string& out, const Plot& plot, const Frame& frame) {
   auto to = std::back_inserter(out);
   for (const Tick& tick : frame.y.ticks) {
     const double y = frame.py(tick.value);
-    fmt::format_to(to, "<path class=grid d=\"M{} {:.1f}H{}\"/><text x={} y={:.1f} class=end>{}</text>", kLeft, y,
-                   kWidth - kRight, kLeft - 5, y + 3.5, tick.label);
+    fmt::format_to(to, "<path class=\"grid\" d=\"M{} {:.1f}H{}\"/><text x=\"{}\" y=\"{:.1f}\" class=\"end\">{}</text>",
+                   kLeft, y, kWidth - kRight, kLeft - 5, y + 3.5, tick.label);
   }
   for (const Tick& tick : frame.x.ticks) {
     const double x = frame.px(tick.value);
-    fmt::format_to(to, "<path class=grid d=\"M{:.1f} {}V{}\"/><text x={:.1f} y={} class=mid>{}</text>", x, kTop,
-                   kTop + kInnerHeight, x, kTop + kInnerHeight + 14, tick.label);
+    fmt::format_to(to, "<path class=\"grid\" d=\"M{:.1f} {}V{}\"/><text x=\"{:.1f}\" y=\"{}\" class=\"mid\">{}</text>",
+                   x, kTop, kTop + kInnerHeight, x, kTop + kInnerHeight + 14, tick.label);
   }
-  fmt::format_to(to, "<path class=axis d=\"M{} {}V{}H{}\"/>", kLeft, kTop, kTop + kInnerHeight, kWidth - kRight);
-  fmt::format_to(to, "<text class=\"mid name\" x={} y={}>{}</text>", kLeft + kInnerWidth / 2, kHeight - 7,
+  fmt::format_to(to, "<path class=\"axis\" d=\"M{} {}V{}H{}\"/>", kLeft, kTop, kTop + kInnerHeight, kWidth - kRight);
+  fmt::format_to(to, "<text class=\"mid name\" x=\"{}\" y=\"{}\">{}</text>", kLeft + kInnerWidth / 2, kHeight - 7,
                  escaped(plot.x_title));
   fmt::format_to(to, "<text class=\"mid name\" transform=\"translate(11 {})rotate(-90)\">{}</text>",
                  kTop + kInnerHeight / 2, escaped(plot.y_title));
@@ -114,12 +114,13 @@ void add_markers(std::string& out, const Series& series, const Frame& frame, con
     const double half = series.spread.empty() ? 0 : series.spread[i];
     std::string spread;
     if (half > 0 && can_show(half, false)) {
-      fmt::format_to(to, "<path class=line d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, frame.py(point.y - half),
+      fmt::format_to(to, "<path class=\"line\" d=\"M{:.1f} {:.1f}V{:.1f}\"/>", x, frame.py(point.y - half),
                      frame.py(point.y + half));
       spread = fmt::format(" ± {:.4g}", half);
     }
     fmt::format_to(
-        to, "<path class=dot transform=\"translate({:.1f} {:.1f})\" d=\"{}\"><title>{}: {:g}, {:.4g}{}</title></path>",
+        to,
+        "<path class=\"dot\" transform=\"translate({:.1f} {:.1f})\" d=\"{}\"><title>{}: {:g}, {:.4g}{}</title></path>",
         x, frame.py(point.y), shape_of(series.style), escaped(series.label), point.x, point.y, spread);
   }
 }
@@ -139,11 +140,11 @@ bool has_points(const Plot& plot) {
 std::string svg(const Plot& plot, size_t most) {
   const Frame frame = frame_of(plot);
   std::string out =
-      fmt::format("<svg viewBox=\"0 0 {} {}\" role=img aria-label=\"{}\">", kWidth, kHeight, escaped(plot.title));
+      fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">", kWidth, kHeight, escaped(plot.title));
   add_axes(out, plot, frame);
   for (const Series& series : plot.series) {
     const std::vector<size_t> places = drawn(series, most);
-    out += fmt::format("<g class={}>", style_class(series.style));
+    out += fmt::format("<g class=\"{}\">", style_class(series.style));
     if (series.line) add_line(out, series, frame, places);
     // A line of one point is seen by its marker alone.
     if (series.style != kPlain || !series.line || places.size() == 1) add_markers(out, series, frame, places);
@@ -154,8 +155,8 @@ std::string svg(const Plot& plot, size_t most) {
 
 std::string svg_swatch(int style, bool dashed) {
   return fmt::format(
-      "<svg viewBox=\"0 0 26 10\" class=\"swatch {}\" aria-hidden=true><path class=\"line{}\" d=\"M0 5H26\"/>"
-      "<path class=dot transform=\"translate(13 5)\" d=\"{}\"/></svg>",
+      "<svg viewBox=\"0 0 26 10\" class=\"swatch {}\" aria-hidden=\"true\"><path class=\"line{}\" d=\"M0 5H26\"/>"
+      "<path class=\"dot\" transform=\"translate(13 5)\" d=\"{}\"/></svg>",
       style_class(style), dashed ? " dash" : "", shape_of(style));
 }
 
