@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a selection costs beside a product on AVX-512: the limit of the N:M kernels (docs/kernels.md). Everything is in
-// registers or the first-level cache. "rate" counts products a second: divide by that of the same precision's
-// `product`.
+// What a selection costs beside a product on AVX-512 and AVX2: the limit of the N:M kernels (docs/kernels.md).
+// Everything is in registers or the first-level cache. "rate" counts products a second: divide by that of the same
+// precision's `product`.
 //     ports_bench --benchmark_repetitions=9 --benchmark_report_aggregates_only=true
 
 #include <benchmark/benchmark.h>
@@ -83,6 +83,44 @@ NXM_AVX512 void run(benchmark::State& state) {
   state.counters["rate"] = benchmark::Counter(products, benchmark::Counter::kIsRate);
 }
 
+#define NXM_AVX2 __attribute__((target("avx2,fma")))
+
+/// How one of eight f32 is chosen for each lane on AVX2.
+enum class Select { kNone, kHalf, kWhole, kWholeForTwo, kHalves };
+
+template <Select kSelect>
+NXM_AVX2 void run_avx2(benchmark::State& state) {
+  constexpr int kChains = 8;  // latency times ports
+  __m256 sums[kChains];
+#pragma GCC unroll 8
+  for (auto& sum : sums) sum = _mm256_setzero_ps();
+  __m256i places = _mm256_set1_epi32(0x03020100), lanes = _mm256_set1_epi32(1);
+  __m256 w = _mm256_set1_ps(1), window = _mm256_set1_ps(1), other = window;
+  constexpr int kRepeats = 1000;
+  for (auto _ : state) {
+    for (int repeat = 0; repeat < kRepeats; ++repeat) {
+      asm volatile("" : "+x"(places), "+x"(lanes), "+x"(w));
+      __m256 x = window;
+#pragma GCC unroll 8
+      for (int i = 0; i < kChains; ++i) {
+        asm volatile("" : "+x"(window), "+x"(other));  // no selection serves for the next product too
+        if (kSelect == Select::kHalf) {                // of four, within each half: 2:4
+          x = _mm256_castsi256_ps(_mm256_shuffle_epi8(_mm256_castps_si256(window), places));
+        } else if (kSelect == Select::kWhole || (kSelect == Select::kWholeForTwo && i % 2 == 0)) {  // of eight: 4:8
+          x = _mm256_permutevar8x32_ps(window, lanes);
+        } else if (kSelect == Select::kHalves) {  // of eight, from two registers that repeat four each
+          x = _mm256_blendv_ps(_mm256_permutevar_ps(window, lanes), _mm256_permutevar_ps(other, lanes), w);
+        }
+        sums[i] = _mm256_fmadd_ps(x, w, sums[i]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (auto& sum : sums) asm volatile("" : "+x"(sum));
+  const auto products = static_cast<double>(state.iterations()) * kRepeats * kChains;
+  state.counters["rate"] = benchmark::Counter(products, benchmark::Counter::kIsRate);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -97,6 +135,15 @@ int main(int argc, char** argv) {
         {"int8/vpshufb", run<Int8, true, Window::kRegister>},
         {"int8/vpshufb, a load for four", run<Int8, true, Window::kLoad>},
         {"int8/vpshufb, a broadcast for four", run<Int8, true, Window::kBroadcast>}};
+    for (const auto& [name, function] : cases) benchmark::RegisterBenchmark(name, function);
+  }
+  if (nxm::available_targets().back() >= nxm::Target::kAvx2) {
+    const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
+        {"avx2 f32/product", run_avx2<Select::kNone>},
+        {"avx2 f32/vpshufb", run_avx2<Select::kHalf>},
+        {"avx2 f32/vpermps", run_avx2<Select::kWhole>},
+        {"avx2 f32/vpermps, one for two", run_avx2<Select::kWholeForTwo>},
+        {"avx2 f32/two vpermilps and vblendvps", run_avx2<Select::kHalves>}};
     for (const auto& [name, function] : cases) benchmark::RegisterBenchmark(name, function);
   }
   benchmark::RunSpecifiedBenchmarks();
