@@ -138,6 +138,7 @@ TEST(Recipe, ErrorsNameLineAndNearestKey) {
       {with_stages("[[stage]]\nmethod = 'admm'\nevery = 'often'\n"), ":7]", "0.25 epoch"},
       {with_stages("[[stage]]\nmethod = 'admm'\nevery = 0\n"), ":7]", "0.25 epoch"},
       {with_stages("[[stage]]\nmethod = 'admm'\nrho = 0\npull = 0\n"), ":5]", "nothing pulls"},
+      {with_stages("[[stage]]\nmethod = 'admm'\nrho_schedule = 'balanced'\n"), ":5]", "from rho = 0 on"},
       {with_stages("[[stage]]\nmethod = \"dense\n"), ":6]", "string"},
       {with_stages("[task]\nname = 'rte'\n"), ":5]", "redefine"},
       {with_stages("[[stage]]\nmethod = 'dense'\nlr = 1e-4\nlr = 1e-5\n"), ":8]", "redefine"},

@@ -64,8 +64,8 @@ struct Outcome {
   double primal;  // ||W - Z|| / ||W|| at the end
 };
 
-// `growth` 1 is the constant rho of the paper. A growing one frees the mask at first and settles it later; the scaled
-// dual is y / rho, so U shrinks as rho grows.
+// `growth` 0 balances rho; 1 is the constant rho of the paper. A growing one frees the mask at first and settles it
+// later; the scaled dual is y / rho, so U shrinks as rho grows.
 Outcome run_admm(const Quadratic& f, double rho, double growth, int iterations) {
   ThreadPool pool(1);
   const int64_t n = f.a.size(0);
@@ -81,6 +81,7 @@ Outcome run_admm(const Quadratic& f, double rho, double growth, int iterations) 
     const at::Tensor left = f.h + rho * at::eye(n, at::kDouble);
     layers[0].weight.copy_(at::linalg_solve(left, f.h.mm(f.a.view({-1, 1})) + rho * target).view({1, n}));
     report = admm_update(layers, {2, 4}, 1, pool);
+    if (growth == 0) rho = balance_rho(rho, /*settle=*/i >= iterations / 2, report, layers);
     const double next = std::min(8.0, rho * growth);
     if (growth > 1) layers[0].u.mul_(rho / next);
     if (growth > 1) rho = next;
@@ -136,6 +137,36 @@ TEST(Admm, ConstantRhoAboveTheCurvatureConverges) {
     EXPECT_LT(found.primal, 1e-4) << "seed " << seed;
     EXPECT_LE(found.value, magnitude_with_refit(f) + 1e-4) << "seed " << seed;
   }
+}
+
+TEST(Admm, BalancedRhoConvergesFromAnyStart) {
+  for (const double rho : {1e-4, 1.0, 1e3}) {
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const Quadratic f = random_quadratic(seed, 8, 0.5);
+      const Outcome found = run_admm(f, rho, /*growth=*/0, /*iterations=*/200);
+      EXPECT_LT(found.primal, 1e-4) << "seed " << seed << " rho " << rho;
+      EXPECT_GE(found.value, brute_force(f) - 1e-6);
+    }
+  }
+}
+
+TEST(Admm, BalancingKeepsTheDualVariable) {
+  std::vector<AdmmLayer> layers(1);
+  layers[0].u = at::full({2, 4}, 3.0F);
+  const auto report = [](double primal, double dual_of_u) {
+    return AdmmReport{.primal = primal, .dual_of_u = dual_of_u};
+  };
+  const auto u_is = [&](float value) { return at::equal(layers[0].u, at::full({2, 4}, value)); };
+  EXPECT_EQ(balance_rho(0.5, false, report(1, 0.2), layers), 0.5);
+  EXPECT_TRUE(u_is(3));
+  EXPECT_EQ(balance_rho(0.5, false, report(1, 0.05), layers), 1);
+  EXPECT_TRUE(u_is(1.5));  // rho*U as before
+  EXPECT_EQ(balance_rho(1, false, report(0.01, 0.5), layers), 0.5);
+  EXPECT_TRUE(u_is(3));
+  EXPECT_EQ(balance_rho(1, true, report(0.01, 0.5), layers), 2);
+  EXPECT_TRUE(u_is(1.5));
+  for (const bool settle : {false, true}) EXPECT_EQ(balance_rho(1, settle, report(1e-5, 5e-5), layers), 1);
+  EXPECT_TRUE(u_is(1.5));
 }
 
 TEST(Admm, WithoutCouplingIsMagnitudePruning) {

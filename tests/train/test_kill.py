@@ -44,6 +44,8 @@ epochs = 2
 batch = 8
 lr = 1e-3
 dual = 0.5
+rho = 1e-3
+rho_schedule = "balanced"
 every = "2"
 [[stage]]
 method = "masked"

@@ -241,11 +241,12 @@ constexpr Key<StageSpec> kStage[] = {
      .max = 1e6},
     {.name = "rho_schedule",
      .field = &StageSpec::rho_schedule,
-     .doc = "linear: from 0 to rho over the stage",
+     .doc = "linear: from 0 to rho over the stage; balanced: from rho on, doubled or halved until the residuals are "
+            "alike, and in the second half doubled until the weights are near their sparse copies",
      .use = Use::kAdmm,
      .choices =
          [] {
-           return Words{"constant", "linear"};
+           return Words{"constant", "linear", "balanced"};
          }},
     {.name = "pull",
      .field = &StageSpec::pull,

@@ -45,12 +45,13 @@ struct StageSpec {
   // ADMM
   std::string
       preset;  ///< "converge" (default: decoupled, annealed pull) or "paper" (method.md): sets the defaults below
-  double rho = 1e-3;         ///< penalty weight of the pull through the gradient; 0 = none
-  std::string rho_schedule;  ///< "constant" or "linear" (0 -> rho over the stage)
-  double pull = 0;       ///< sum over the stage of the decoupled pull p_t in W <- W - p_t (W - Z + dual*U); 0 = none
-  double dual = 1;       ///< factor on U: 1 = ADMM, 0 = a pure proximal pull
-  std::string every;     ///< "epoch", "N" steps, or a share of an epoch as "0.25 epoch"
-  double settle = 0;     ///< share of the stage, at its end, in which the mask is frozen: < 1
+  double rho = 1e-3;  ///< penalty weight of the pull through the gradient; 0 = none
+  std::string
+      rho_schedule;   ///< "constant", "linear" (0 -> rho over the stage) or "balanced" (from rho on, by the residuals)
+  double pull = 0;    ///< sum over the stage of the decoupled pull p_t in W <- W - p_t (W - Z + dual*U); 0 = none
+  double dual = 1;    ///< factor on U: 1 = ADMM, 0 = a pure proximal pull
+  std::string every;  ///< "epoch", "N" steps, or a share of an epoch as "0.25 epoch"
+  double settle = 0;  ///< share of the stage, at its end, in which the mask is frozen: < 1
   double lambda = 2e-4;  ///< sr-ste: decay of the weights that the forward pass leaves out
 };
 

@@ -96,6 +96,9 @@ std::vector<StageSpec> link_stages(std::vector<StageDraft> drafts) {
                  "stage '{}' has rho = 0 and pull = 0, so nothing pulls the weights into the pattern; set one",
                  stage.name);
     }
+    if (is_admm(stage.method) && stage.rho_schedule == "balanced" && stage.rho <= 0) {
+      fail_usage(draft.where, "stage '{}' balances rho from rho = 0 on, which stays 0; set rho, 1e-3 say", stage.name);
+    }
     stages.push_back(stage);
   }
   return stages;

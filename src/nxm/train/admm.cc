@@ -74,7 +74,7 @@ void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool) {
 
 AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, double dual, ThreadPool& pool) {
   at::NoGradGuard no_gradient;
-  double norm = 0, primal = 0, step = 0;
+  double norm = 0, primal = 0, step = 0, u_norm = 0;
   int64_t entries = 0, moved = 0, moved_from_first = 0;
   for (AdmmLayer& layer : layers) {
     const at::Tensor w = layer.weight.detach();
@@ -85,14 +85,27 @@ AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, d
     norm += squared_norm(w);
     primal += squared_norm(apart);
     step += squared_norm(layer.z - z_before);
+    u_norm += squared_norm(layer.u);
     entries += w.numel();
     moved += hamming_distance(view_of(layer.mask), view_of(mask_before));
     moved_from_first += hamming_distance(view_of(layer.mask), view_of(layer.first_mask));
   }
   const double scale = norm > 0 ? 1 / std::sqrt(norm) : 0;
   const double share = entries > 0 ? 1 / static_cast<double>(entries) : 0;
-  return {std::sqrt(primal) * scale, std::sqrt(step) * scale, static_cast<double>(moved) * share,
-          static_cast<double>(moved_from_first) * share};
+  return {std::sqrt(primal) * scale, std::sqrt(step) * scale, u_norm > 0 ? std::sqrt(step / u_norm) : 0,
+          static_cast<double>(moved) * share, static_cast<double>(moved_from_first) * share};
+}
+
+double balance_rho(double rho, bool settle, const AdmmReport& report, std::vector<AdmmLayer>& layers) {
+  constexpr double kApart = 10, kStep = 2, kSmall = 1e-4;
+  const double primal = report.primal, dual = report.dual_of_u;
+  const bool up = primal > kSmall && (settle || primal > kApart * dual);
+  const bool down = !settle && dual > std::max(kSmall, kApart * primal);
+  if (!up && !down) return rho;
+  const double factor = up ? kStep : 1 / kStep;
+  at::NoGradGuard no_gradient;
+  for (AdmmLayer& layer : layers) layer.u.div_(factor);
+  return rho * factor;
 }
 
 at::Tensor admm_target(const AdmmLayer& layer, double dual) { return dual == 0 ? layer.z : layer.z - dual * layer.u; }

@@ -24,9 +24,10 @@ struct AdmmLayer {
 
 /// What one Z- and U-step did, over all layers.
 struct AdmmReport {
-  double primal = 0;  ///< ||W - Z|| / ||W||
-  double dual = 0;    ///< ||Z - Z_before|| / ||W||; times rho it is ADMM's dual residual
-  double moved = 0;   ///< share of mask entries that changed
+  double primal = 0;     ///< ||W - Z|| / ||W||
+  double dual = 0;       ///< ||Z - Z_before|| / ||W||; times rho it is ADMM's dual residual
+  double dual_of_u = 0;  ///< ||Z - Z_before|| / ||U||: the dual residual as a share of the dual variable, whatever rho
+  double moved = 0;      ///< share of mask entries that changed
   double moved_from_first = 0;
 };
 
@@ -35,6 +36,14 @@ void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool);
 
 /// Z = Pi(W + dual*U), U <- U + W - Z, for every layer. `dual` 0 leaves the dual variable out: Z = Pi(W).
 AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, double dual, ThreadPool& pool);
+
+/// The next rho by relative residual balancing: twice `rho` while the primal residual is over ten times the dual one
+/// (dual_of_u), half of it in the opposite case, else the same. The set is no convex one, and a rho balanced so may let
+/// ADMM circle between masks for ever: to `settle`, rho is doubled whatever the dual residual is. Residuals below 1e-4
+/// are left alone. U is scaled so that rho*U stays as it is. (Boyd et al., Distributed Optimization and Statistical
+/// Learning via ADMM, 2011, 3.4.1; relative after Wohlberg, arXiv 1704.06209, so that the loss's scale does not
+/// matter.)
+double balance_rho(double rho, bool settle, const AdmmReport& report, std::vector<AdmmLayer>& layers);
 
 /// Z - dual*U.
 at::Tensor admm_target(const AdmmLayer& layer, double dual);
