@@ -15,7 +15,7 @@ class Admm final : public Method {
 
   void begin(StageContext& context) override {
     attach(context);
-    rho_ = context.spec.rho;
+    rho_factor_ = 1;
     if (context.spec.criterion != "magnitude") prune_by_criterion(context, /*freeze=*/false);
     for (AdmmLayer& layer : layers_) admm_start(layer, context.spec.pattern, context.pool);
     retarget(context);
@@ -25,7 +25,7 @@ class Admm final : public Method {
     if (step > moving_steps(context)) return {};
     // Linear ramps: rho_t = rho t/N, and p_t = pull * t / (1 + 2 + … + N), so that the p_t sum to pull.
     const double n = static_cast<double>(moving_steps(context)), t = static_cast<double>(step);
-    const double rho = context.spec.rho_schedule == "linear" ? context.spec.rho * t / n : rho_;
+    const double rho = context.spec.rho * (context.spec.rho_schedule == "linear" ? t / n : rho_factor_);
     return {0, rho, std::min(1.0, context.spec.pull * 2 * t / (n * (n + 1)))};
   }
 
@@ -34,7 +34,7 @@ class Admm final : public Method {
     if (step > moving || (step % interval_ != 0 && step != moving)) return std::nullopt;
     const AdmmReport report = admm_update(layers_, context.spec.pattern, context.spec.dual, context.pool);
     if (context.spec.rho_schedule == "balanced")
-      rho_ = balance_rho(rho_, /*settle=*/step > moving / 2, report, layers_);
+      rho_factor_ = balance_rho(rho_factor_, /*settle=*/step > moving / 2, report, layers_);
     if (step == moving && moving < context.steps) {
       freeze(context);
     } else {
@@ -59,7 +59,7 @@ class Admm final : public Method {
   }
 
   void save(TensorMap& into) const override {
-    into["rho"] = at::scalar_tensor(rho_, at::kDouble);
+    into["rho_factor"] = at::scalar_tensor(rho_factor_);
     for (const AdmmLayer& layer : layers_) {
       into["z." + layer.name] = layer.z;
       into["u." + layer.name] = layer.u;
@@ -70,9 +70,9 @@ class Admm final : public Method {
 
   void load(StageContext& context, const TensorMap& from) override {
     attach(context);
-    const auto rho = from.find("rho");
-    require(rho != from.end() && rho->second.numel() == 1, "ADMM state holds no rho");
-    rho_ = rho->second.item<double>();
+    const auto factor = from.find("rho_factor");
+    require(factor != from.end() && factor->second.numel() == 1, "ADMM state holds no rho_factor");
+    rho_factor_ = factor->second.item<double>();
     for (AdmmLayer& layer : layers_) {
       const auto restore = [&](const char* kind, at::Device device) {
         const auto found = from.find(kind + layer.name);
@@ -115,8 +115,8 @@ class Admm final : public Method {
 
   bool unstructured_;
   std::vector<AdmmLayer> layers_;
-  double rho_ = 0;        // constant, or as balanced so far
-  int64_t interval_ = 1;  // steps between two Z- and U-steps
+  double rho_factor_ = 1;  // rho as balanced so far, over the recipe's; a power of two, exact in f32
+  int64_t interval_ = 1;   // steps between two Z- and U-steps
 };
 
 }  // namespace
