@@ -119,6 +119,7 @@ Plot speed_plot(const std::vector<std::pair<const RunRecord*, const BenchLine*>>
 
 std::string speed_table(const std::vector<std::pair<const RunRecord*, const BenchLine*>>& lines) {
   std::vector<std::vector<Cell>> rows;
+  rows.reserve(lines.size());
   for (const auto& [run, line] : lines) {
     rows.push_back({{run->name},
                     {line->pattern},
