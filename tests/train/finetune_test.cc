@@ -15,6 +15,7 @@
 
 #include "nxm/core/error.h"
 #include "nxm/core/mask.h"
+#include "nxm/core/rng.h"
 #include "nxm/data/reader.h"
 #include "nxm/io/atomic_file.h"
 #include "nxm/io/model_dir.h"
@@ -201,8 +202,8 @@ TEST_F(FinetuneTest, StoppedAnywhereAndResumedGivesTheSameBytes) {
     EXPECT_EQ(contents(once), contents(again));
     std::set<std::string> kinds;
     for (const auto& entry : state->tensors) kinds.insert(entry.first.substr(0, entry.first.find('.')));
-    EXPECT_EQ(kinds, (std::set<std::string>{"first", "first_mask", "generator", "second", "target", "touched", "u",
-                                            "weight", "z", "z_mask"}));
+    EXPECT_EQ(kinds, (std::set<std::string>{"first", "first_mask", "generator", "rho_factor", "second", "target",
+                                            "touched", "u", "weight", "z", "z_mask"}));
   }
 }
 
@@ -246,6 +247,25 @@ attention = 0.1
     if (!finetune(r, out("stopped"), options).interrupted) break;
   }
   EXPECT_EQ(contents(out("straight")), contents(out("stopped")));
+}
+
+TEST_F(FinetuneTest, StoppedInAnyEvaluationAndResumedGivesTheSameBytes) {
+  for (const char* every : {"checkpoint_every = 3", ""}) {
+    const Recipe r = recipe(every, {"stage.dense.best=true"});
+    const std::string name = every;
+    finetune(r, out("straight" + name), {});
+    Rng rng(1, "stops");
+    int stops = 0;
+    for (bool resume = false;; resume = true) {
+      FinetuneOptions options;
+      options.resume = resume;
+      options.leave_evaluation = [&] { return rng.below(2) == 1; };
+      if (!finetune(r, out("stopped" + name), options).interrupted) break;
+      ASSERT_LT(++stops, 100);
+    }
+    EXPECT_GE(stops, 7);
+    EXPECT_EQ(contents(out("straight" + name)), contents(out("stopped" + name)));
+  }
 }
 
 TEST_F(FinetuneTest, TeachersThatDoNotFitAreRefusedBeforeTheRunFolderIsTouched) {

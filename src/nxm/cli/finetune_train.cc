@@ -17,6 +17,7 @@ namespace nxm::cli {
 FinetuneResult run_recipe(const Recipe& recipe, const std::filesystem::path& out, FinetuneOptions options) {
   catch_stop_signals();
   options.go_on = [](int64_t, int64_t) { return stop_signal() == 0; };
+  options.leave_evaluation = [] { return stop_signal() != 0; };
   options.progress = Progress::detect();
   options.say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
   FinetuneResult result = finetune(recipe, out, options);

@@ -40,8 +40,9 @@ std::vector<float> dataset_logits(const Bert& model, const Dataset& data, int64_
   return all;
 }
 
-Scores evaluate(const Bert& model, const Dataset& data, const Task& task, const Compute& compute) {
-  const std::vector<float> logits = dataset_logits(model, data, kEvaluationBatch, compute);
+Scores evaluate(const Bert& model, const Dataset& data, const Task& task, const Compute& compute,
+                const std::function<void(int64_t)>& progress) {
+  const std::vector<float> logits = dataset_logits(model, data, kEvaluationBatch, compute, progress);
   return compute_scores(task.metrics, predictions_from_logits(task, logits), data.labels);
 }
 

@@ -21,7 +21,8 @@ std::vector<float> batch_logits(const Bert& model, const Batch& batch, const Com
 std::vector<float> dataset_logits(const Bert& model, const Dataset& data, int64_t batch, const Compute& compute,
                                   const std::function<void(int64_t)>& progress = {});
 
-/// The task's metrics on a labelled dataset.
-Scores evaluate(const Bert& model, const Dataset& data, const Task& task, const Compute& compute);
+/// The task's metrics on a labelled dataset; `progress` as above.
+Scores evaluate(const Bert& model, const Dataset& data, const Task& task, const Compute& compute,
+                const std::function<void(int64_t)>& progress = {});
 
 }  // namespace nxm

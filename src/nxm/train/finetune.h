@@ -23,7 +23,9 @@ struct FinetuneOptions {
   bool profile = false;                       ///< time the parts
   std::function<void(std::string_view)> say;  ///< a line for the user; may be empty
   std::function<bool(int64_t stage, int64_t step)>
-      go_on;  ///< asked after each step; false: save and return. May be empty
+      go_on;                               ///< asked after each step; false: save and return. May be empty
+  std::function<bool()> leave_evaluation;  ///< asked between its batches; true: save and return, --resume judges anew.
+                                           ///< May be empty
 };
 
 struct FinetuneResult {

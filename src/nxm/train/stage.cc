@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 
@@ -32,6 +33,9 @@ OrderedJson metrics_json(const Scores& scores) {
   for (const auto& [name, value] : scores.metrics) json[name] = value;
   return json;
 }
+
+// Thrown out of an evaluation when the run is to stop.
+struct Stopped {};
 
 // The stage's moving parts and the scores it is judged by.
 class StageLoop {
@@ -73,13 +77,17 @@ class StageLoop {
 
   bool train() {
     begin();
+    const int64_t per_epoch = context_.steps_per_epoch;
     const std::string title = fmt::format("{} {}/{}", spec_.name, state_.stage + 1, run_.recipe.stages.size());
     Progress progress(title, context_.steps, run_.options.progress);
     std::vector<std::vector<int64_t>> order;
+    // A checkpoint at an epoch's end is from before its evaluation.
+    if (state_.step > 0 && state_.step % per_epoch == 0 && state_.step < context_.steps) {
+      if (!judge_epoch(state_.step / per_epoch, progress)) return false;
+    }
     for (int64_t step = state_.step + 1; step <= context_.steps; ++step) {
       const auto start = Clock::now();
-      const int64_t epoch = (step - 1) / context_.steps_per_epoch;
-      const int64_t place = (step - 1) % context_.steps_per_epoch;
+      const int64_t epoch = (step - 1) / per_epoch, place = (step - 1) % per_epoch;
       if (place == 0 || order.empty()) order = sampler_.epoch(epoch);
       const double loss = train_step(step, order[static_cast<size_t>(place)]);
       {
@@ -88,37 +96,38 @@ class StageLoop {
       }
       state_.step = step;
       state_.train_seconds += seconds_since(start);
+      state_.seconds += seconds_since(start);
       progress.update(step, state_.tokens, loss);
 
-      const bool epoch_end = place + 1 == context_.steps_per_epoch;
-      if (epoch_end && step != context_.steps) judge_epoch(epoch + 1, progress);
-      state_.seconds += seconds_since(start);
+      const bool epoch_end = place + 1 == per_epoch && step != context_.steps;
       const bool stop = run_.options.go_on && !run_.options.go_on(state_.stage, step);
       const int64_t every = run_.recipe.checkpoint_every;
-      if (stop || (every > 0 ? step % every == 0 : epoch_end && step != context_.steps)) save();
-      if (stop) return false;
+      if (stop || (every > 0 ? step % every == 0 : epoch_end)) save();
+      if (stop || (epoch_end && !judge_epoch(epoch + 1, progress))) return false;
     }
     progress.finish();
     return true;
   }
 
-  // The last epoch's scores, and the weights as the stage's result.
-  Scores finish() {
-    const auto start = Clock::now();
-    if (method_->prunes(context_)) log_scores(evaluate_now(), "dense");
-    {
-      RECORD_USER_SCOPE("nxm::projection");
-      method_->finish(context_);
-    }
-    Scores scores = evaluate_now();
+  // The last epoch's scores, and the weights as the stage's result. Nothing if the run is to stop.
+  std::optional<Scores> finish() {
+    Scores scores;
+    const auto work = [&] {
+      if (method_->prunes(context_)) log_scores(evaluate_now(), "dense");
+      {
+        RECORD_USER_SCOPE("nxm::projection");
+        method_->finish(context_);
+      }
+      scores = evaluate_now();
+    };
+    if (!judge(work, /*keep=*/true)) return std::nullopt;
     if (spec_.best && scores.score < state_.best_score) {
       for (const Parameter& parameter : run_.model.parameters()) {
         parameter.tensor.detach().copy_(state_.tensors.at("best." + parameter.name));
       }
-      scores = evaluate_now();
+      scores = evaluate(run_.model, dev_, run_.recipe.task, run_.compute);
     }
     log_scores(scores, "final");
-    state_.seconds += seconds_since(start);
     return scores;
   }
 
@@ -205,31 +214,56 @@ class StageLoop {
     RECORD_USER_SCOPE("nxm::evaluation");
     try {
       check_finite(run_.model.parameters(), "weights");
-      return evaluate(run_.model, dev_, run_.recipe.task, run_.compute);
+      return evaluate(run_.model, dev_, run_.recipe.task, run_.compute, [this](int64_t) {
+        if (run_.options.leave_evaluation && run_.options.leave_evaluation()) throw Stopped{};
+      });
     } catch (const Error& error) {
       stop(state_.step, error.what());
     }
   }
 
-  // Scores at an epoch's end: of the weights as they are, and of what finish() would make of them.
-  void judge_epoch(int64_t epoch, Progress& progress) {
-    Scores scores = evaluate_now();
-    std::string text = fmt::format("{} epoch {}: dev score {:.4f}", spec_.name, epoch, scores.score);
-    if (method_->prunes(context_)) {
-      log_scores(scores, "dense");
-      std::vector<at::Tensor> before;
-      for (const Slot* slot : context_.layers) before.push_back(slot->parameter.tensor.detach().clone());
-      method_->finish(context_);
-      scores = evaluate_now();
-      text += fmt::format(", pruned {:.4f}", scores.score);
-      track_best(scores);
-      for (size_t i = 0; i < before.size(); ++i) context_.layers[i]->parameter.tensor.detach().copy_(before[i]);
-      log_scores(scores, "pruned");
-    } else {
-      track_best(scores);
-      log_scores(scores, "dev");
+  // `work` evaluates, and may prune: what it pruned stays only if it is to `keep`. False if the run is to stop: a
+  // checkpoint from before has been saved, and whoever resumes does it again.
+  bool judge(const std::function<void()>& work, bool keep) {
+    const auto start = Clock::now();
+    const uint64_t log_bytes = run_.log.bytes();
+    std::vector<at::Tensor> before;
+    for (const Slot* slot : context_.layers) before.push_back(slot->parameter.tensor.detach().clone());
+    bool done = true;
+    try {
+      work();
+    } catch (const Stopped&) {
+      done = false;
     }
+    for (size_t i = 0; i < before.size() && !(done && keep); ++i) {
+      context_.layers[i]->parameter.tensor.detach().copy_(before[i]);
+    }
+    state_.seconds += seconds_since(start);
+    if (!done) save(log_bytes);
+    return done;
+  }
+
+  // Scores at an epoch's end: of the weights as they are, and of what finish() would make of them.
+  bool judge_epoch(int64_t epoch, Progress& progress) {
+    std::string text;
+    const auto work = [&] {
+      const Scores as_they_are = evaluate_now();
+      text = fmt::format("{} epoch {}: dev score {:.4f}", spec_.name, epoch, as_they_are.score);
+      if (!method_->prunes(context_)) {
+        log_scores(as_they_are, "dev");
+        track_best(as_they_are);
+        return;
+      }
+      log_scores(as_they_are, "dense");
+      method_->finish(context_);
+      const Scores pruned = evaluate_now();
+      text += fmt::format(", pruned {:.4f}", pruned.score);
+      log_scores(pruned, "pruned");
+      track_best(pruned);
+    };
+    if (!judge(work, /*keep=*/false)) return false;
     progress.note(text);
+    return true;
   }
 
   void track_best(const Scores& scores) {
@@ -282,11 +316,14 @@ class StageLoop {
     run_.board.scalar(fmt::format("{}/{}", spec_.name, tag), value, step);
   }
 
-  void save() {
+  void save() { save(run_.log.bytes()); }
+
+  // With so much of run.jsonl: what comes after it is written anew when the run is resumed.
+  void save(uint64_t log_bytes) {
     RECORD_USER_SCOPE("nxm::saving");
     run_.log.sync();
     run_.board.flush();
-    state_.log_bytes = run_.log.bytes();
+    state_.log_bytes = log_bytes;
     for (const Parameter& parameter : run_.model.parameters())
       state_.tensors["weight." + parameter.name] = parameter.tensor.detach();
     optimizer_.save(state_.tensors);
@@ -329,8 +366,9 @@ ModelDir teacher_of(const Recipe& recipe, const StageSpec& stage, const RunFolde
 bool train_stage(Run& run, RunState& state, const Dataset& train, const Dataset& dev, Scores& scores) {
   StageLoop loop(run, state, train, dev);
   if (!loop.train()) return false;
-  scores = loop.finish();
-  return true;
+  const std::optional<Scores> result = loop.finish();
+  if (result) scores = *result;
+  return result.has_value();
 }
 
 double sparsity_of(const Bert& model) {
