@@ -98,20 +98,20 @@ std::string html_section(const Section& section) {
 }
 
 std::string figure_file(const Figure& figure) {
-  constexpr int kTitle = 22, kLine = 16, kWidth = 400, kPlot = 260;
+  constexpr int kTitle = 22, kLine = 16;  // heights
   const std::vector<LegendItem> items = legend_items(figure.plot);
   std::string out = fmt::format(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
       "height=\"{1}\">\n<style>{2}{3}</style>\n"
       "<rect width=\"100%\" height=\"100%\" rx=\"6\" fill=\"var(--card)\"/>\n<text class=\"name\" x=\"10\" "
       "y=\"16\">{4}</text>\n",
-      kWidth, kTitle + kPlot + kLine * items.size() + 4, kColours, kPlotStyle, escaped(figure.plot.title));
+      kPlotWidth, kTitle + kPlotHeight + kLine * items.size() + 4, kColours, kPlotStyle, escaped(figure.plot.title));
   const auto place = [](int x, int y, std::string_view part, int width, int height) {
     return fmt::format("<svg x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" {}\n", x, y, width, height,
                        part.substr(std::string_view("<svg ").size()));
   };
-  out += place(0, kTitle, svg(figure.plot, figure.most), kWidth, kPlot);
-  int y = kTitle + kPlot;
+  out += place(0, kTitle, svg(figure.plot, figure.most), kPlotWidth, kPlotHeight);
+  int y = kTitle + kPlotHeight;
   for (const LegendItem& item : items) {
     out += place(12, y, item.swatch, 26, 10) +
            fmt::format("<text x=\"44\" y=\"{}\">{}</text>\n", y + 9, escaped(item.text));

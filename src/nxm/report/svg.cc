@@ -14,7 +14,7 @@ namespace nxm {
 namespace {
 
 // In units of the viewBox. So small that letters of 11 units are legible where the plot fills a phone's width.
-constexpr double kWidth = 400, kHeight = 260;
+constexpr double kWidth = kPlotWidth, kHeight = kPlotHeight;
 constexpr double kLeft = 58, kRight = 12, kTop = 10, kBottom = 40;
 constexpr double kInnerWidth = kWidth - kLeft - kRight, kInnerHeight = kHeight - kTop - kBottom;
 constexpr size_t kMarkers = 6;     // on a line of many points: enough to follow it

@@ -11,8 +11,9 @@
 
 namespace nxm {
 
-inline constexpr int kStyles = 8;  ///< colours with their markers
-inline constexpr int kPlain = -1;  ///< style of lines that are too many to be told apart
+inline constexpr int kPlotWidth = 400, kPlotHeight = 260;  ///< units of an svg()'s viewBox
+inline constexpr int kStyles = 8;                          ///< colours with their markers
+inline constexpr int kPlain = -1;                          ///< style of lines that are too many to be told apart
 
 struct Series {
   std::string label;
