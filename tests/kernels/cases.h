@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,14 @@
 #include "nxm/core/rng.h"
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/linear.h"
+
+namespace nxm {
+
+// What a failing case is called, instead of its bytes.
+inline void PrintTo(const LinearKernel& kernel, std::ostream* out) { *out << kernel.name; }
+inline void PrintTo(Target target, std::ostream* out) { *out << name_of(target); }
+
+}  // namespace nxm
 
 namespace nxm::testing {
 
