@@ -65,6 +65,7 @@ OrderedJson means_json(const std::vector<RunRecord>& runs) {
     for (const size_t i : members) names.push_back(runs[i].name);
     for (size_t stage = 0; stage < runs[members.front()].stages.size(); ++stage) {
       std::vector<double> scores;
+      scores.reserve(members.size());
       for (const size_t i : members) scores.push_back(runs[i].stages[stage].result->score);
       const Spread spread = spread_of(scores);
       stages.push_back({{"name", runs[members.front()].stages[stage].name},

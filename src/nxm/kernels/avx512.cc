@@ -19,7 +19,7 @@ namespace {
 using namespace avx512;
 
 /// Bytes of activations that stay in the second-level cache while the groups of panels go by.
-constexpr int64_t kBlockBytes = 512 * 1024;
+constexpr int64_t kBlockBytes = int64_t{512} * 1024;
 /// Activations that are worth waking a thread to convert.
 constexpr int64_t kStageGrain = 16384;
 constexpr int64_t kVector = 64;  // bytes

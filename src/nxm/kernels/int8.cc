@@ -15,7 +15,7 @@ namespace nxm {
 namespace {
 
 /// Bytes of activations that stay in the second-level cache while the panels go by.
-constexpr int64_t kBlockBytes = 256 * 1024;
+constexpr int64_t kBlockBytes = int64_t{256} * 1024;
 /// Activations that are worth waking a thread to quantise.
 constexpr int64_t kQuantizeGrain = 16384;
 /// Of an activation. Products of bytes are added up in 16 bits: 2 * 127 * 127 < 2^15.

@@ -16,7 +16,7 @@ namespace nxm {
 namespace {
 
 /// Bytes of activations that stay in the second-level cache while the panels go by.
-constexpr int64_t kBlockBytes = 256 * 1024;
+constexpr int64_t kBlockBytes = int64_t{256} * 1024;
 /// Activations that are worth waking a thread to rearrange.
 constexpr int64_t kArrangeGrain = 65536;
 
