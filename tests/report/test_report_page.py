@@ -143,6 +143,11 @@ def test_figures_are_files_of_their_own(sweep, tmp_path):
     files[0].unlink()
     code, _, err = report(folder, "--out", tmp_path / "two.html", "--figures", figures)
     assert code == 1 and "exists; replace it by --force" in err and not files[0].exists()
+    assert not (tmp_path / "two.html").exists()
+    (tmp_path / "a file").touch()
+    code, _, err = report(folder, "--out", tmp_path / "two.html", "--figures", tmp_path / "a file")
+    assert code == 1 and f"[{tmp_path / 'a file'}] is no folder; --figures needs one" in err
+    assert not (tmp_path / "two.html").exists()
     code, _, _ = report(folder, "--out", tmp_path / "two.html", "--figures", figures, "--force")
     assert code == 0 and {file: file.read_bytes() for file in files} == before
 

@@ -83,15 +83,19 @@ void check_out(const ReportFlags& flags) {
   if (!flags.force && fs::exists(flags.out, ignored)) {
     fail(flags.out, "exists; replace it by --force, or choose another --out");
   }
+  if (!flags.figures.empty() && fs::exists(flags.figures, ignored) && !fs::is_directory(flags.figures, ignored)) {
+    fail(flags.figures, "is no folder; --figures needs one, which may be new");
+  }
 }
 
-// "Residuals, stage admm" -> "residuals-stage-admm".
+// "Residuals, stage admm" -> "residuals-stage-admm"; what a file system takes, however long a run's name is.
 std::string file_name(std::string_view title) {
+  constexpr size_t kLongest = 100;
   std::string name;
-  for (const char c : title) {
-    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0;
-    if (plain) {
-      name += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  for (const char c : title.substr(0, kLongest)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0) {
+      name += static_cast<char>(std::tolower(byte));
     } else if (!name.empty() && name.back() != '-') {
       name += '-';
     }
@@ -125,8 +129,8 @@ void report(const ReportFlags& flags) {
     for (const std::string& problem : run.problems) fmt::print(stderr, "{}: {}\n", run.name, problem);
   }
   const std::vector<Section> sections = report_sections(runs, retentions);
-  write_file(flags.out, report_page(runs, sections));
   if (!flags.figures.empty()) write_figures(flags, sections);
+  write_file(flags.out, report_page(runs, sections));
   if (flags.json) {
     OrderedJson json{{"out", flags.out}, {"runs", OrderedJson::array()}, {"means", means_json(runs)}};
     for (const RunRecord& run : runs) json["runs"].push_back(to_json(run));

@@ -21,17 +21,17 @@ const CLI::App* named_verb(const CLI::App& app) {
 
 // " (did you mean '--out'?)" for a flag, or for a verb where one is expected.
 std::string nearest_name(const CLI::App& verb, const std::string& word) {
-  std::vector<std::string_view> names;
-  std::vector<std::string> flags;
-  for (const CLI::Option* option : verb.get_options()) {
-    for (const std::string& name : option->get_lnames()) flags.push_back("--" + name);
+  std::vector<std::string> names;
+  if (word.starts_with('-')) {
+    for (const CLI::Option* option : verb.get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  } else {
+    for (const CLI::App* sub : verb.get_subcommands([](const CLI::App*) { return true; })) {
+      names.push_back(sub->get_name());
+    }
   }
-  names.assign(flags.begin(), flags.end());
-  std::vector<std::string> verbs;
-  for (const CLI::App* sub : verb.get_subcommands([](const CLI::App*) { return true; }))
-    verbs.push_back(sub->get_name());
-  if (!word.starts_with('-')) names.assign(verbs.begin(), verbs.end());
-  return did_you_mean(word.substr(0, word.find('=')), names);
+  return did_you_mean(word.substr(0, word.find('=')), std::vector<std::string_view>(names.begin(), names.end()));
 }
 
 // CLI11 reports a missing argument before an unknown one, although the latter is often the reason for the former.

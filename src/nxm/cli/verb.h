@@ -56,9 +56,9 @@ class Verb {
   CLI::App* app_;
 };
 
-/// Reads the command line and runs the verb that it names, of those that `add_verbs` puts under `nxm`; prints --help
-/// and
-/// --version. Returns what is wrong with the command line and where help is, or "". Throws what the verb throws.
+/// Reads the command line and runs the verb that it names, of those that `add_verbs` puts under `nxm`; prints what
+/// --help and --version ask for. Returns what is wrong with the command line and where help is, or "". Throws what the
+/// verb throws.
 std::string run_command_line(int argc, char** argv, const std::string& description, void (*add_verbs)(Verb));
 
 }  // namespace nxm::cli

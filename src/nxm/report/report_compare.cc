@@ -36,8 +36,8 @@ void add_retention_figures(Section& section, const RunRecord& run, const std::ve
   section.figures.push_back({retention_plot(stages, fmt::format("Norm kept, {}", run.name), "share of the norm",
                                             [](const LayerRetention& layer) { return layer.kept_norm; }),
                              "How much of what each stage began with lies where it kept weights (within each encoder "
-                             "layer query, key, value, "
-                             "attention output, feed-forward in and out): a dip is a layer that lost large weights."});
+                             "layer query, key, value, attention output, feed-forward in and out): a dip is a layer "
+                             "that lost large weights."});
   section.figures.push_back({retention_plot(stages, fmt::format("Non-zeros, {}", run.name), "share of the weights",
                                             [](const LayerRetention& layer) { return std::optional(layer.non_zero); }),
                              "An N:M pattern gives a flat line at its density; a layer above it is denser than its "

@@ -125,7 +125,8 @@ class StageLoop {
       for (const Parameter& parameter : run_.model.parameters()) {
         parameter.tensor.detach().copy_(state_.tensors.at("best." + parameter.name));
       }
-      scores = evaluate(run_.model, dev_, run_.recipe.task, run_.compute);
+      RECORD_USER_SCOPE("nxm::evaluation");
+      scores = evaluate(run_.model, dev_, run_.recipe.task, run_.compute);  // not to be left: the weights are replaced
     }
     log_scores(scores, "final");
     return scores;
