@@ -22,7 +22,7 @@ namespace {
 
 struct Options {
   std::string model;
-  size_t max_length = 0;
+  int64_t max_length = 0;
   bool pair = false;
   bool json = false;
 };
@@ -96,7 +96,7 @@ void tokenize(const Options& options) {
       second = first.substr(tab + 1);
       first = first.substr(0, tab);
     }
-    tokenizer.encode(first, second, options.max_length, encoding);
+    tokenizer.encode(first, second, static_cast<size_t>(options.max_length), encoding);
     out.clear();
     if (options.json) {
       append_json(encoding, out);

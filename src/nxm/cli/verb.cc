@@ -100,10 +100,6 @@ Option Verb::option(const std::string& name, int64_t& value, const std::string& 
   return Option(app_->add_option(name, value, help));
 }
 
-Option Verb::option(const std::string& name, size_t& value, const std::string& help) {
-  return Option(app_->add_option(name, value, help));
-}
-
 Option Verb::option(const std::string& name, double& value, const std::string& help) {
   return Option(app_->add_option(name, value, help));
 }

@@ -3,7 +3,6 @@
 // What a verb says to CLI11: its options, its help, what it runs. CLI11 itself is read by verb.cc alone, for its
 // headers take longer to compile than any verb.
 
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -44,7 +43,6 @@ class Verb {
   Option option(const std::string& name, std::vector<std::string>& value, const std::string& help);
   Option option(const std::string& name, int& value, const std::string& help);
   Option option(const std::string& name, int64_t& value, const std::string& help);
-  Option option(const std::string& name, size_t& value, const std::string& help);
   Option option(const std::string& name, double& value, const std::string& help);
   Option flag(const std::string& name, bool& value, const std::string& help);
 
