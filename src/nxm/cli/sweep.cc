@@ -33,7 +33,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxFile = size_t{1} << 20;  // of a sweep file
 
-struct Flags {
+struct SweepFlags {
   std::string file, out, exported;
   std::vector<std::string> set;
   int jobs = 0;
@@ -47,7 +47,7 @@ struct Sweep {
   SweepPaths paths;
   std::vector<RunCheck> checks;  // of each job
 
-  explicit Sweep(const Flags& flags)
+  explicit Sweep(const SweepFlags& flags)
       : text(read_file(flags.file, kMaxFile)),
         file(SweepFile::parse(text, flags.file)),
         jobs(make_jobs(file, flags.set)),
@@ -142,7 +142,7 @@ OrderedJson to_json(const Sweep& sweep, const Summary& summary) {
           {"rows", summary_json(summary)}};
 }
 
-void print_plan(const Sweep& sweep, const Flags& flags) {
+void print_plan(const Sweep& sweep, const SweepFlags& flags) {
   if (flags.json) {
     fmt::print("{}\n", json_text(to_json(sweep, {})));
     return;
@@ -156,7 +156,7 @@ void print_plan(const Sweep& sweep, const Flags& flags) {
              need == 0 ? "" : fmt::format(", each in some {}", size_text(static_cast<double>(need))));
 }
 
-void print_export(const Sweep& sweep, const Flags& flags) {
+void print_export(const Sweep& sweep, const SweepFlags& flags) {
   const std::vector<Work> work = work_of(sweep);
   uint64_t memory = 0;
   for (const Work& one : work) memory = std::max(memory, one.memory);
@@ -198,7 +198,7 @@ void finish(const Sweep& sweep, bool json) {
   exit_code = stop_signal() != 0 ? 128 + stop_signal() : 1;
 }
 
-void sweep(const Flags& flags) {
+void sweep(const SweepFlags& flags) {
   Sweep sweep(flags);
   if (flags.dry_run) {
     const std::vector<std::string> lines = sweep_differences(sweep.paths, sweep.jobs);
@@ -222,7 +222,7 @@ void sweep(const Flags& flags) {
 }  // namespace
 
 void add_sweep(Verb app) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<SweepFlags>();
   Verb verb = app.add("sweep", "Carry out a recipe in many variants and compare its stages");
   verb.option("sweep", flags->file, "Sweep file (TOML): a recipe and the axes to vary (docs/sweep.md)").required();
   verb.option("--out", flags->out, "Folder of this sweep; one that was stopped goes on").required();

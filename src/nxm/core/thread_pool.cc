@@ -45,7 +45,7 @@ int available_threads() {
 
 /// How long who waits looks again and again before sleeping, if there are processors for all: to wake a thread takes
 /// longer than many a job.
-constexpr std::chrono::microseconds kPatience{50};
+constexpr std::chrono::microseconds kSpin{50};
 
 /// Tells the processor that this thread only looks. Not the kernel: a thread that gives way but never sleeps is not
 /// moved to an idle processor, and may share its own with the one it waits for.
@@ -134,7 +134,7 @@ void pin_this_thread(int index) {
 
 ThreadPool::ThreadPool(int threads, bool pin) : state_(std::make_unique<State>()) {
   require(threads >= 1 && threads <= kMaxThreads, "ThreadPool: from 1 to 4096 threads");
-  if (threads <= affinity_count()) state_->patience = kPatience;
+  if (threads <= affinity_count()) state_->patience = kSpin;
   for (int i = 1; i < threads; ++i) {
     try {
       state_->workers.emplace_back([state = state_.get(), pin, i] {

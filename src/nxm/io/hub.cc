@@ -11,15 +11,13 @@
 #include "nxm/io/hub_client.h"
 #include "nxm/io/hub_names.h"
 #include "nxm/io/json_fields.h"
+#include "nxm/io/model_dir.h"
 
 namespace nxm {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kConfig = "config.json";
-constexpr std::string_view kWeights = "model.safetensors";
-constexpr std::string_view kIndex = "model.safetensors.index.json";
 constexpr std::array<std::string_view, 2> kTokenizers = {"tokenizer.json", "vocab.txt"};
 constexpr std::array<std::string_view, 4> kOptional = {"tokenizer.json", "vocab.txt", "tokenizer_config.json",
                                                        "special_tokens_map.json"};
@@ -44,10 +42,10 @@ std::set<std::string> shards_of(const fs::path& index) {
 
 // What of a model is missing from a snapshot on disk, or "" if it can be used as it is.
 std::string missing_from(const HubCache& cache, std::string_view commit) {
-  if (!cache.has(commit, kConfig)) return std::string(kConfig);
-  if (!cache.has(commit, kWeights)) {
-    if (!cache.has(commit, kIndex)) return std::string(kWeights);
-    for (const std::string& shard : shards_of(cache.snapshot(commit) / kIndex)) {
+  if (!cache.has(commit, kConfigFile)) return std::string(kConfigFile);
+  if (!cache.has(commit, kWeightsFile)) {
+    if (!cache.has(commit, kIndexFile)) return std::string(kWeightsFile);
+    for (const std::string& shard : shards_of(cache.snapshot(commit) / kIndexFile)) {
       if (!cache.has(commit, shard)) return shard;
     }
   }
@@ -85,18 +83,18 @@ class Fetcher {
   fs::path run() {
     // The first answer tells the commit; all files are then taken from that one.
     std::string absent_commit;
-    const auto config = client_.head(kConfig, name_.revision, &absent_commit);
+    const auto config = client_.head(kConfigFile, name_.revision, &absent_commit);
     if (!config) fail("hub", "'{}' at '{}' has no config.json: it is not a model", name_.repo, name_.revision);
     commit_ = config->commit;
     cache_.write_ref(name_.revision, commit_);
-    store(kConfig, *config);
+    store(kConfigFile, *config);
     for (const std::string_view file : kOptional) take(file);
-    if (!take(kWeights)) {
-      if (!take(kIndex)) {
+    if (!take(kWeightsFile)) {
+      if (!take(kIndexFile)) {
         fail("hub", "'{}' at '{}' has no model.safetensors. Pickled weights are never read; convert them first",
              name_.repo, name_.revision);
       }
-      for (const std::string& shard : shards_of(cache_.snapshot(commit_) / kIndex)) {
+      for (const std::string& shard : shards_of(cache_.snapshot(commit_) / kIndexFile)) {
         if (!take(shard)) fail("hub", "'{}' has no '{}', which its index names", name_.repo, shard);
       }
     }

@@ -19,9 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kConfig = "config.json";
-constexpr const char* kWeights = "model.safetensors";
-constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json", "vocab.txt",
                                            "special_tokens_map.json"};
 
@@ -56,9 +53,9 @@ ModelConfig read_config(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(folder, error)) {
     fail(folder.string(), "expected a folder with a model, found {}. Give the path of a folder with config.json and {}",
-         fs::exists(folder, error) ? "a file" : "nothing", kWeights);
+         fs::exists(folder, error) ? "a file" : "nothing", kWeightsFile);
   }
-  const std::optional<fs::path> path = find_file(folder, kConfig);
+  const std::optional<fs::path> path = find_file(folder, kConfigFile);
   if (!path) fail(folder.string(), "no config.json in this folder. A model in Hugging Face layout has one");
   return ModelConfig::parse(read_file(*path), path->string());
 }
@@ -122,14 +119,14 @@ std::vector<SafetensorsFile> open_shards(const fs::path& folder, const fs::path&
 
 std::vector<SafetensorsFile> open_weights(const fs::path& folder) {
   std::vector<SafetensorsFile> files;
-  if (const auto path = find_file(folder, kWeights)) {
+  if (const auto path = find_file(folder, kWeightsFile)) {
     files.emplace_back(*path);
     return files;
   }
-  if (const auto path = find_file(folder, kIndex)) return open_shards(folder, *path);
+  if (const auto path = find_file(folder, kIndexFile)) return open_shards(folder, *path);
   const char* pickle = "pytorch_model.bin";
   std::error_code error;
-  fail(folder.string(), "neither {} nor {} in this folder.{}", kWeights, kIndex,
+  fail(folder.string(), "neither {} nor {} in this folder.{}", kWeightsFile, kIndexFile,
        fs::exists(folder / pickle, error) ? " nxm does not read pytorch_model.bin; convert it to safetensors"
                                           : " Fetch the model again");
 }
@@ -165,7 +162,7 @@ ModelDir::ModelDir(const fs::path& folder)
       }
     }
   }
-  packed_ = packed_info(config_, (folder / kConfig).string());
+  packed_ = packed_info(config_, (folder / kConfigFile).string());
   find_packed();
 }
 
@@ -274,7 +271,7 @@ void write_model_dir(const fs::path& folder, const ModelConfig& config, std::vec
     require(tensor.name != "classifier.weight" || tensor.shape.at(0) == static_cast<int64_t>(written.labels.size()),
             "write_model_dir: classifier.weight has not a row for each label");
   }
-  if (const auto packed = packed_info(config, kConfig)) written.extra["nxm"] = {{"pattern", packed->pattern.str()}};
+  if (const auto packed = packed_info(config, kConfigFile)) written.extra["nxm"] = {{"pattern", packed->pattern.str()}};
   write_model_files(folder, written, std::move(tensors), tokenizer_from);
 }
 
@@ -287,18 +284,18 @@ void write_model_files(const fs::path& folder, const ModelConfig& config, std::v
     const std::optional<fs::path> source = tokenizer_from.empty() ? std::nullopt : find_file(tokenizer_from, name);
     if (source && !fs::equivalent(*source, folder / name, error)) write_file(folder / name, read_file(*source));
   }
-  write_safetensors(folder / kWeights, std::move(tensors), {{"format", "pt"}});
-  write_file(folder / kConfig, config.to_json());
+  write_safetensors(folder / kWeightsFile, std::move(tensors), {{"format", "pt"}});
+  write_file(folder / kConfigFile, config.to_json());
 }
 
 void replace_model_files(const fs::path& from, const fs::path& to) {
   // Without config.json the folder is no model, so it goes first and comes last.
-  for (const char* name : {kConfig, kWeights, kIndex}) fs::remove(to / name);
+  for (const char* name : {kConfigFile, kWeightsFile, kIndexFile}) fs::remove(to / name);
   for (const char* name : kTokenizerFiles) fs::remove(to / name);
   for (const char* name : kTokenizerFiles) {
     if (fs::exists(from / name)) rename_durably(from / name, to / name);
   }
-  for (const char* name : {kWeights, kConfig}) rename_durably(from / name, to / name);
+  for (const char* name : {kWeightsFile, kConfigFile}) rename_durably(from / name, to / name);
 }
 
 }  // namespace nxm

@@ -20,6 +20,11 @@ namespace nxm {
 
 struct PackedPart;
 
+/// The files of a model directory.
+inline constexpr const char* kConfigFile = "config.json";
+inline constexpr const char* kWeightsFile = "model.safetensors";
+inline constexpr const char* kIndexFile = "model.safetensors.index.json";
+
 /// Reads a directory. Names are canonical: those of transformers' BertForSequenceClassification
 /// ("bert.embeddings.word_embeddings.weight", "bert.pooler.dense.bias", "classifier.weight"), whether the files have
 /// the "bert." prefix or not; LayerNorm gamma/beta become weight/bias; `embeddings.position_ids` buffers are left out.
