@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 bool is_model(const fs::path& folder) {
   std::error_code ignored;
-  return fs::exists(folder / "config.json", ignored);
+  return fs::exists(folder / kConfigFile, ignored);
 }
 
 // A name from a file must not lead out of the run's folder.
