@@ -44,9 +44,23 @@ TEST(Target, TheForcedOneRuns) {
     const auto table = linear_kernels();
     const auto kernel = std::ranges::find(table, choice.kernel, &LinearKernel::name);
     ASSERT_NE(kernel, table.end());
-    EXPECT_LE(kernel->needs, target);
+    EXPECT_TRUE(includes(target, kernel->needs)) << choice.kernel;
     EXPECT_EQ(kernel->needs == Target::kScalar, target == Target::kScalar) << choice.kernel;
     EXPECT_EQ(kernel->needs >= Target::kAvx512, target >= Target::kAvx512) << choice.kernel;
+  }
+}
+
+TEST(Target, OneIncludesItselfAndWhatItIsBuiltOn) {
+  const auto all = {Target::kScalar,  Target::kNeon,   Target::kNeonDotprod, Target::kAvx2,
+                    Target::kAvxVnni, Target::kAvx512, Target::kAvx512Vnni,  Target::kAvx512Bf16};
+  for (const Target target : all) {
+    EXPECT_TRUE(includes(target, target));
+    EXPECT_TRUE(includes(target, Target::kScalar));
+    EXPECT_EQ(includes(target, Target::kNeon), target == Target::kNeon || target == Target::kNeonDotprod);
+    EXPECT_EQ(includes(target, Target::kAvx2), target >= Target::kAvx2);
+    EXPECT_EQ(includes(target, Target::kAvxVnni), target == Target::kAvxVnni);  // Zen 4 has AVX-512 without it
+    EXPECT_EQ(includes(target, Target::kAvx512), target >= Target::kAvx512);
+    EXPECT_EQ(includes(Target::kScalar, target), target == Target::kScalar);
   }
 }
 

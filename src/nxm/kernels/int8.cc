@@ -18,12 +18,14 @@ namespace {
 constexpr int64_t kBlockBytes = int64_t{256} * 1024;
 /// Activations that are worth waking a thread to quantise.
 constexpr int64_t kQuantizeGrain = 16384;
-/// Of an activation. Products of bytes are added up in 16 bits: 2 * 127 * 127 < 2^15.
-constexpr int kXBits = 7;
+/// Of an activation: 7 bits where products of bytes are added up in 16, because 2 * 127 * 127 < 2^15. (Arm's dot
+/// product takes signed bytes.)
+constexpr int x_bits(Target target) { return target == Target::kAvxVnni ? 8 : 7; }
 
 class Int8 : public Linear {
  public:
-  Int8(const LinearSource& source, bool sparse, const Int8Code& code) : code_(code), inputs_(source.inputs()) {
+  Int8(const LinearSource& source, bool sparse, const Int8Code& code, int levels)
+      : code_(code), levels_(levels), inputs_(source.inputs()) {
     const WeightRows rows(source);
     const int64_t panels = ceil_div(rows.outputs(), kInt8Panel);
     sparse ? lay_out_steps(source.packed->pattern) : lay_out_steps();
@@ -59,7 +61,7 @@ class Int8 : public Linear {
     const auto quantize = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         uint8_t* row = q + r * stride();
-        code_.quantize(x.row(r), inputs_, levels_of(kXBits), row, by + r);
+        code_.quantize(x.row(r), inputs_, levels_, row, by + r);
         std::fill(row + inputs_, row + stride(), uint8_t{0});
       }
     };
@@ -122,6 +124,7 @@ class Int8 : public Linear {
   }
 
   const Int8Code& code_;
+  int levels_;
   int64_t inputs_;
   int64_t window_ = 0, window_kept_ = 0;  // N:M: inputs and kept weights of a window
   Int8Layout layout_{};
@@ -134,7 +137,7 @@ class Int8 : public Linear {
 
 template <Target kTarget, bool kSparse>
 std::unique_ptr<Linear> make(const LinearSource& source) {
-  return std::make_unique<Int8>(source, kSparse, *int8_code(kTarget));
+  return std::make_unique<Int8>(source, kSparse, *int8_code(kTarget), levels_of(x_bits(kTarget)));
 }
 
 bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= kWindow; }
@@ -151,8 +154,8 @@ template <Target kTarget>
 void add(std::vector<LinearKernel>& table, std::string_view dense, std::string_view sparse) {
   if (int8_code(kTarget) == nullptr) return;
   const auto i8 = Precision::kInt8;
-  table.push_back({dense, i8, kTarget, false, kXBits, takes_any, make<kTarget, false>});
-  table.push_back({sparse, i8, kTarget, true, kXBits, fits, make<kTarget, true>, cost});
+  table.push_back({dense, i8, kTarget, false, x_bits(kTarget), takes_any, make<kTarget, false>});
+  table.push_back({sparse, i8, kTarget, true, x_bits(kTarget), fits, make<kTarget, true>, cost});
 }
 
 }  // namespace
@@ -161,6 +164,7 @@ void add_int8_kernels(std::vector<LinearKernel>& table) {
   add<Target::kNeon>(table, "dense_int8_neon", "nm_int8_neon");
   add<Target::kNeonDotprod>(table, "dense_int8_neon_dotprod", "nm_int8_neon_dotprod");
   add<Target::kAvx2>(table, "dense_int8_avx2", "nm_int8_avx2");
+  add<Target::kAvxVnni>(table, "dense_int8_avx_vnni", "nm_int8_avx_vnni");
 }
 
 }  // namespace nxm

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The product in integers: activations quantised by token to 7 bits, weights of 8 bits, dense or N:M, outputs in lanes.
-// This is the code for one target; int8.cc wraps it into a Linear. Internal to kernels.
+// The product in integers: activations quantised by token to 7 or 8 bits, weights of 8 bits, dense or N:M, outputs in
+// lanes. This is the code for one target; int8.cc wraps it into a Linear. Internal to kernels.
 
 #include <cstdint>
 

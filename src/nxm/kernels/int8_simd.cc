@@ -29,10 +29,15 @@ constexpr Bytes kBytes;
 constexpr int64_t kLanes = HWY_MIN(static_cast<int64_t>(HWY_LANES(float)), kInt8Panel);
 
 /// sum + the sums of four products each; Highway 1.0 knows no such. 7 bits by 8 bits: two products fit 16 bits.
-/// kDotprod: with the instruction that Arm has for it since v8.2 (x is below 128, so its sign does not matter).
+/// kDotprod: with the one instruction that AVX-VNNI (for x of 8 bits) and Arm v8.2 (for signed x: of 7 bits) have for
+/// it.
 template <bool kDotprod>
 HWY_INLINE Sums dot(Sums sum, hn::Vec<Bytes> x, hn::Vec<Bytes> w) {
 #if HWY_TARGET == HWY_AVX2
+  if constexpr (kDotprod) {
+    asm("%{vex%} vpdpbusd %2, %1, %0" : "+x"(sum.raw) : "x"(x.raw), "x"(w.raw));
+    return sum;
+  }
   const __m256i pairs = _mm256_maddubs_epi16(x.raw, w.raw);
   return Sums{_mm256_add_epi32(sum.raw, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))};
 #else
@@ -171,9 +176,7 @@ void quantize(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) 
 }  // namespace
 
 const Int8Code kInt8 = {quantize, panel<false>};
-#if HWY_TARGET == HWY_NEON
 const Int8Code kInt8Dotprod = {quantize, panel<true>};
-#endif
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -185,6 +188,9 @@ namespace nxm {
 const Int8Code* int8_code(Target target) {
 #if HWY_TARGETS & HWY_NEON
   if (target == Target::kNeonDotprod) return &N_NEON::kInt8Dotprod;
+#endif
+#if HWY_TARGETS & HWY_AVX2
+  if (target == Target::kAvxVnni) return &N_AVX2::kInt8Dotprod;
 #endif
   switch (target) {
     NXM_CASE_AVX2(kInt8)

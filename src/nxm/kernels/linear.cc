@@ -33,15 +33,10 @@ std::vector<LinearKernel> all_kernels() {
 /// The largest cost of a sparse kernel that is chosen.
 constexpr double kWorthwhile = 0.95;
 
-/// May code for `needs` run on `target`?
-bool runs_on(Target needs, Target target) {
-  return needs == Target::kScalar || (needs <= target && (needs >= Target::kAvx2) == (target >= Target::kAvx2));
-}
-
 const LinearKernel* best(const LinearSource& source, Precision precision, Target target, bool sparse) {
   const auto table = linear_kernels();
   const auto found = std::find_if(table.rbegin(), table.rend(), [&](const LinearKernel& kernel) {
-    return kernel.precision == precision && runs_on(kernel.needs, target) && kernel.sparse == sparse &&
+    return kernel.precision == precision && includes(target, kernel.needs) && kernel.sparse == sparse &&
            kernel.takes(source);
   });
   return found == table.rend() ? nullptr : &*found;

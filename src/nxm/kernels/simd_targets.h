@@ -14,6 +14,7 @@
 #if HWY_TARGETS & HWY_AVX2
 #define NXM_CASE_AVX2(name) \
   case Target::kAvx2:       \
+  case Target::kAvxVnni:    \
     return &N_AVX2::name;
 #else
 #define NXM_CASE_AVX2(name)

@@ -4,8 +4,11 @@
 #if defined(__aarch64__)
 #include <asm/hwcap.h>
 #include <sys/auxv.h>
+#elif defined(__x86_64__)
+#include <cpuid.h>
 #endif
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -16,23 +19,34 @@
 namespace nxm {
 namespace {
 
+/// By Target: its name and the target whose code it runs besides its own.
+constexpr std::pair<std::string_view, Target> kTable[] = {
+    {"scalar", Target::kScalar},      {"neon", Target::kScalar},           {"neon_dotprod", Target::kNeon},
+    {"avx2", Target::kScalar},        {"avx_vnni", Target::kAvx2},         {"avx512", Target::kAvx2},
+    {"avx512_vnni", Target::kAvx512}, {"avx512_bf16", Target::kAvx512Vnni}};
+
 #if HWY_TARGETS & HWY_AVX2
-// Each needs what those before it need. The macro wants literals.
+// The macro wants literals, and compilers do not agree on one for AVX-VNNI.
 #define NXM_HAS(feature) (__builtin_cpu_supports(feature) != 0)
 bool has_avx2() { return NXM_HAS("avx2") && NXM_HAS("fma") && NXM_HAS("bmi") && NXM_HAS("bmi2"); }
 bool has_avx512() {
   return NXM_HAS("avx512f") && NXM_HAS("avx512cd") && NXM_HAS("avx512vl") && NXM_HAS("avx512dq") && NXM_HAS("avx512bw");
 }
+bool has_avx_vnni() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 1U << 4) != 0;
+}
 
 std::vector<Target> detect() {
-  const std::pair<Target, bool> steps[] = {{Target::kAvx2, has_avx2()},
-                                           {Target::kAvx512, has_avx512()},
-                                           {Target::kAvx512Vnni, NXM_HAS("avx512vnni")},
-                                           {Target::kAvx512Bf16, NXM_HAS("avx512bf16")}};
+  const std::pair<Target, bool> machine[] = {{Target::kAvx2, has_avx2()},
+                                             {Target::kAvxVnni, has_avx_vnni()},
+                                             {Target::kAvx512, has_avx512()},
+                                             {Target::kAvx512Vnni, NXM_HAS("avx512vnni")},
+                                             {Target::kAvx512Bf16, NXM_HAS("avx512bf16")}};
   std::vector<Target> targets = {Target::kScalar};
-  for (const auto& [target, has] : steps) {
-    if (!has) break;
-    targets.push_back(target);
+  for (const auto& [target, has] : machine) {
+    const Target base = kTable[static_cast<size_t>(target)].second;
+    if (has && std::find(targets.begin(), targets.end(), base) != targets.end()) targets.push_back(target);
   }
   return targets;
 }
@@ -48,10 +62,11 @@ std::vector<Target> detect() { return {Target::kScalar}; }
 
 }  // namespace
 
-std::string_view name_of(Target target) {
-  static constexpr std::string_view kNames[] = {"scalar", "neon",        "neon_dotprod", "avx2",
-                                                "avx512", "avx512_vnni", "avx512_bf16"};
-  return kNames[static_cast<size_t>(target)];
+std::string_view name_of(Target target) { return kTable[static_cast<size_t>(target)].first; }
+
+bool includes(Target target, Target needs) {
+  while (target != needs && target != Target::kScalar) target = kTable[static_cast<size_t>(target)].second;
+  return target == needs;
 }
 
 std::span<const Target> available_targets() {

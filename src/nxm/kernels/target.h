@@ -7,11 +7,14 @@
 
 namespace nxm {
 
-/// Arm's and, from kAvx2 on, x86's: each runs what those of its kind before it run. kAvx512: F, BW, CD, DQ and VL.
-enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16 };
+/// Arm's and, from kAvx2 on, x86's, better ones after worse ones. kAvxVnni: AVX2 and AVX's own vpdpbusd. kAvx512: F,
+/// BW, CD, DQ and VL.
+enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAvx512Bf16 };
 
-/// "scalar", "neon", "neon_dotprod", "avx2", "avx512", "avx512_vnni", "avx512_bf16"
+/// "scalar", "neon", "neon_dotprod", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16"
 [[nodiscard]] std::string_view name_of(Target target);
+/// Does every machine that has `target` run code for `needs`? (AVX-512 does not mean AVX-VNNI.)
+[[nodiscard]] bool includes(Target target, Target needs);
 /// What this machine can run and this build holds, kScalar first, the best last.
 std::span<const Target> available_targets();
 /// The best, or the one NXM_FORCE_TARGET names. Throws UsageError if that name is unknown or not available here, with
