@@ -6,12 +6,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <functional>
 #include <limits>
 #include <map>
 #include <set>
+#include <thread>
 
 #include "nxm/core/error.h"
 #include "nxm/core/mask.h"
@@ -539,6 +541,39 @@ TEST_F(FinetuneTest, DamagedCheckpointIsNamed) {
   const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
   EXPECT_NE(text.find("tensors.safetensors"), std::string::npos) << text;
   EXPECT_NE(text.find("SHA-256"), std::string::npos) << text;
+}
+
+TEST_F(FinetuneTest, SavingAStepAgainNeverLeavesTheRunWithoutACheckpoint) {
+  finetune(recipe(), out("run"), {.go_on = [](int64_t, int64_t step) { return step < 3; }});
+  const RunState state = load_checkpoint(out("run")).value();
+  std::atomic<bool> done = false;
+  std::atomic<int> looks = 0, without = 0;
+  std::thread watcher([&] {
+    for (; !done; ++looks) {
+      bool found = false;
+      for (const auto& entry : fs::directory_iterator(out("run") / "checkpoints")) {
+        found = found || entry.path().extension() != ".tmp";
+      }
+      if (!found) ++without;
+    }
+  });
+  for (int i = 0; i < 50; ++i) save_checkpoint(out("run"), state);
+  done = true;
+  watcher.join();
+  EXPECT_GT(looks, 50);
+  EXPECT_EQ(without, 0);
+  EXPECT_EQ(load_checkpoint(out("run")).value().step, state.step);
+  const fs::directory_iterator left(out("run") / "checkpoints");
+  EXPECT_EQ(std::distance(begin(left), end(left)), 1);
+}
+
+TEST_F(FinetuneTest, AFinishedRunWhoseModelIsGoneSaysSo) {
+  finetune(recipe(), out("run"), {});
+  EXPECT_EQ(finetune(recipe(), out("run"), {.resume = true}).model, out("run") / "model");
+  EXPECT_TRUE(fs::exists(out("run") / "model" / "tokenizer.json"));  // the base had a vocab.txt alone
+  fs::remove_all(out("run") / "model");
+  const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
+  EXPECT_NE(text.find("its model is gone"), std::string::npos) << text;
 }
 
 TEST_F(FinetuneTest, CheckpointThatLacksATensorIsTheWorldsFault) {

@@ -24,11 +24,6 @@ struct TypePair {
 };
 constexpr TypePair kTypes[] = {{at::kFloat, DType::kF32}, {at::kByte, DType::kU8}, {at::kLong, DType::kI64}};
 
-// Names sort as the checkpoints came: "0002-00000120".
-fs::path folder_of(const fs::path& run, const RunState& state) {
-  return run / "checkpoints" / fmt::format("{:04}-{:08}", state.stage, state.step);
-}
-
 std::vector<fs::path> whole_checkpoints(const fs::path& run) {
   std::vector<fs::path> found;
   if (!fs::is_directory(run / "checkpoints")) return found;
@@ -37,6 +32,16 @@ std::vector<fs::path> whole_checkpoints(const fs::path& run) {
   }
   std::ranges::sort(found);
   return found;
+}
+
+// Names sort as the checkpoints came: "0002-00000120", then, for the same step once more, "0002-00000120-0001".
+fs::path next_folder(const fs::path& run, const RunState& state, const std::vector<fs::path>& before) {
+  const fs::path first = run / "checkpoints" / fmt::format("{:04}-{:08}", state.stage, state.step);
+  fs::path folder = first;
+  for (int again = 1; !before.empty() && before.back() >= folder && again < 10000; ++again) {
+    folder = fmt::format("{}-{:04}", first.string(), again);
+  }
+  return folder;
 }
 
 void write_tensors(const fs::path& path, const TensorMap& tensors) {
@@ -68,9 +73,9 @@ TensorMap read_tensors(const fs::path& path) {
 }  // namespace
 
 void save_checkpoint(const fs::path& run, const RunState& state) {
-  const fs::path folder = folder_of(run, state);
-  const fs::path unfinished = folder.string() + std::string(kUnfinished);
   const std::vector<fs::path> before = whole_checkpoints(run);
+  const fs::path folder = next_folder(run, state, before);
+  const fs::path unfinished = folder.string() + std::string(kUnfinished);
   fs::remove_all(unfinished);
   fs::create_directories(unfinished);
   write_tensors(unfinished / kTensors, state.tensors);
@@ -91,11 +96,8 @@ void save_checkpoint(const fs::path& run, const RunState& state) {
                   {"sha256", {{kTensors, sha256_of_file(unfinished / kTensors)}}}};
   write_file(unfinished / kState, json.dump(1) + "\n");
   sync_folder(unfinished);
-  if (fs::exists(folder)) fs::remove_all(folder);  // the same step again, after a resume
   rename_durably(unfinished, folder);
-  for (const fs::path& old : before) {
-    if (old != folder) fs::remove_all(old);
-  }
+  for (const fs::path& old : before) fs::remove_all(old);
 }
 
 std::optional<RunState> load_checkpoint(const fs::path& run) {
@@ -128,8 +130,8 @@ std::optional<RunState> load_checkpoint(const fs::path& run) {
   const std::string actual = sha256_of_file(folder / kTensors);
   if (actual != expected) {
     fail((folder / kTensors).string(),
-         "SHA-256 is {}, but {} says {}. The checkpoint is damaged: remove its folder and "
-         "resume from an older one if there is one, or start afresh with --force",
+         "SHA-256 is {}, but {} says {}. The checkpoint is damaged: start afresh "
+         "with --force",
          actual, kState, expected);
   }
   state.tensors = read_tensors(folder / kTensors);

@@ -15,7 +15,7 @@ at::Tensor layer_distance(const std::vector<at::Tensor>& student, const std::vec
                           const std::vector<int64_t>& layers) {
   at::Tensor sum;
   for (size_t i = 0; i < student.size(); ++i) {
-    at::Tensor theirs = teacher[static_cast<size_t>(layers[i])];
+    const at::Tensor& theirs = teacher[static_cast<size_t>(layers[i])];
     const at::Tensor distance = at::mse_loss(student[i].to(at::kFloat), theirs.to(at::kFloat));
     sum = sum.defined() ? sum + distance : distance;
   }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 
 #include "nxm/core/error.h"
 #include "nxm/core/rng.h"
@@ -60,12 +61,13 @@ void limit_rows(Examples& examples, int64_t limit, uint64_t seed) {
   const auto size = static_cast<int64_t>(examples.rows.size());
   if (limit <= 0 || limit >= size) return;
   std::vector<int64_t> chosen(examples.rows.size());
-  for (int64_t i = 0; i < size; ++i) chosen[static_cast<size_t>(i)] = i;
+  std::iota(chosen.begin(), chosen.end(), 0);
   Rng rng(seed, "limit");
   shuffle(std::span(chosen), rng);
   chosen.resize(static_cast<size_t>(limit));
   std::ranges::sort(chosen);
   std::vector<Example> rows;
+  rows.reserve(chosen.size());
   for (const int64_t i : chosen) rows.push_back(std::move(examples.rows[static_cast<size_t>(i)]));
   examples.rows = std::move(rows);
 }
@@ -90,11 +92,13 @@ StageResult result_of(const Run& run, const RunState& state, const Scores& score
   return result;
 }
 
-void write_stage(const Run& run, const StageSpec& spec, const fs::path& folder, const fs::path& tokenizer_from) {
+void write_stage(const Run& run, const StageSpec& spec, const fs::path& folder, const fs::path& tokenizer_from,
+                 const Tokenizer& tokenizer) {
   fs::remove_all(folder);  // what a run that was killed while it wrote this left behind
   ModelConfig config = run.model.config();
   if (find_method(spec.method).sparse) config.extra["nxm"] = {{"pattern", spec.pattern.str()}};
   save_model(run.model, config, folder, tokenizer_from);
+  if (!fs::exists(folder / "tokenizer.json")) write_file(folder / "tokenizer.json", tokenizer.to_json());
 }
 
 FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const FinetuneOptions& options) {
@@ -103,7 +107,9 @@ FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const Finetu
   };
   // Everything that can be wrong with the inputs is found before the folder is touched.
   for (const StageSpec& stage : recipe.stages) find_method(stage.method);
-  const ModelDir base(resolve_model(recipe.model, HubOptions::from_environment()));
+  HubOptions hub = HubOptions::from_environment();
+  hub.say = [&](std::string_view line) { say(std::string(line)); };
+  const ModelDir base(resolve_model(recipe.model, hub));
   const Tokenizer tokenizer = Tokenizer::load(base.folder());
   check_fits(recipe, base, tokenizer);
   Examples train_rows = read_split(recipe.task, "train", recipe.data);
@@ -128,10 +134,15 @@ FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const Finetu
   if (state.stage >= static_cast<int64_t>(recipe.stages.size())) {
     say("nothing left to do: this run is finished");
     done.model = folder.model();
+    if (!fs::exists(done.model / kConfigFile)) {
+      fail(done.model.string(),
+           "this run is finished, but its model is gone. Copy it back, or train anew with --force");
+    }
     return done;
   }
   say(fmt::format("{}: {} train rows, {} dev rows; {}", recipe.task.name, train_rows.rows.size(), dev_rows.rows.size(),
                   describe(compute)));
+  if (options.resume && !saved) say("no checkpoint here yet: starting at the first stage");
   if (saved) say(fmt::format("resumed at stage {} of {}, step {}", state.stage + 1, recipe.stages.size(), state.step));
 
   RunLog log(folder.path() / "run.jsonl", state.log_bytes);
@@ -157,7 +168,7 @@ FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const Finetu
       done.interrupted = true;
       return done;
     }
-    write_stage(run, spec, folder.stage(spec.name), base.folder());
+    write_stage(run, spec, folder.stage(spec.name), base.folder(), tokenizer);
     state.results.push_back(result_of(run, state, scores));
     say(fmt::format("{}: score {:.4f}, {:.0f} % zeros, {}", spec.name, scores.score,
                     100 * state.results.back().sparsity, duration_text(state.seconds)));
@@ -165,7 +176,7 @@ FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const Finetu
     // The boundary: what the next stage needs is in stages/; the last one's checkpoint says that all is done.
     const bool last = state.stage + 1 == static_cast<int64_t>(recipe.stages.size());
     if (last) {
-      write_stage(run, spec, folder.model(), base.folder());
+      write_stage(run, spec, folder.model(), base.folder(), tokenizer);
       const std::string toml = recipe.to_toml();
       write_file(folder.model() / "README.md",
                  model_card(folder.path().filename().string(), recipe.model, recipe.task.name, state.results, toml));

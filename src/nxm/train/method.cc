@@ -29,6 +29,7 @@ const MethodEntry& find_method(std::string_view name) {
   const auto found = std::ranges::find(kMethods, name, &MethodEntry::name);
   if (found != kMethods.end()) return *found;
   std::vector<std::string_view> names;
+  names.reserve(kMethods.size());
   for (const MethodEntry& entry : kMethods) names.push_back(entry.name);
   fail_usage("method", "unknown method '{}'{}; there are {}", name, did_you_mean(name, names), quoted_list(names));
 }
