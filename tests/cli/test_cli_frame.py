@@ -332,7 +332,8 @@ def test_values_that_are_no_numbers_are_named(tmp_path, dtype):
     ("no folder", "no-such"),
     ("pattern that does not fit", "query"),
     ("lost layer", "query"),
-    ("vector", "expected a matrix"),
+    ("vector", "expected shape"),
+    ("fewer layers in config.json", "is of none of the 1 layers"),
 ])
 def test_what_cannot_be_inspected(tmp_path, change, words):
     rng = np.random.default_rng(4)
@@ -342,6 +343,10 @@ def test_what_cannot_be_inspected(tmp_path, change, words):
     if change == "vector":
         layers[FULL[0]] = np.ones(1024, np.float32)
     folder = write_model(tmp_path / "m", layers)
+    if change.startswith("fewer"):
+        config = json.loads((folder / "config.json").read_text())
+        assert config["num_hidden_layers"] > 1
+        (folder / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 1}))
     pattern = "2:5" if "fit" in change else "2:4"
     result = run("inspect", folder if change != "no folder" else tmp_path / "no-such", "--pattern", pattern)
     assert result.returncode == 1 and result.stdout == ""

@@ -58,9 +58,18 @@ TEST_F(HubTest, ResolvesFolders) {
     EXPECT_THROW((void)resolve_model(text, options_), Error) << text;
   }
   EXPECT_TRUE(said_.empty()) << "a slip of the keyboard went to the network";
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::create_directory(folder_ / "runs");
+  std::filesystem::current_path(folder_.path());
+  testing::expect_error([&] { (void)resolve_model("runs/mrpc", options_); },
+                        {"there is no folder 'runs/mrpc', though there is one 'runs'", "runs/mrpc@main"});
+  std::filesystem::current_path(before);
+  EXPECT_TRUE(said_.empty());
   options_.offline = true;
   testing::expect_error([&] { (void)resolve_model("org/name@v2", options_); },
                         {"'org/name' at 'v2' is not in the cache", "offline"});
+  ASSERT_EQ(said_.size(), 1U);
+  EXPECT_TRUE(said_[0].starts_with("there is no folder 'org/name@v2': looking for it on")) << said_[0];
 }
 
 TEST_F(HubTest, CacheThatCannotBeMade) {

@@ -11,6 +11,7 @@
 #include <fstream>
 
 #include "io/support.h"
+#include "nxm/io/file_piece.h"
 
 namespace nxm {
 namespace {
@@ -35,29 +36,37 @@ TEST(InputFile, ReadsWholeAndParts) {
   EXPECT_EQ(read_file(folder / "empty"), "");
 }
 
-TEST(InputFile, MapsAnyPiece) {
+TEST(FilePiece, ReadsFromAFileThatIsClosedReplacedOrCutShort) {
   TempFolder folder;
   std::string text(3 * 4096 + 5, ' ');
   for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<char>(i * 131 % 251);
   write(folder / "f", text);
-  const auto shown = [](const Mapping& mapping) {
-    return std::string(reinterpret_cast<const char*>(mapping.bytes().data()), mapping.bytes().size());
+  const auto shown = [](const FilePiece& piece, uint64_t offset, size_t size) {
+    std::string out(size, ' ');
+    piece.read_at(offset, std::as_writable_bytes(std::span(out)));
+    return out;
   };
-  Mapping kept;
-  for (const size_t offset : {size_t{0}, size_t{1}, size_t{4095}, size_t{4096}, size_t{12000}, text.size() - 1}) {
-    const InputFile file(folder / "f");
-    kept = file.map(offset, text.size() - offset);
-    EXPECT_EQ(shown(kept), text.substr(offset));
-    EXPECT_EQ(shown(file.map(offset, 1)), text.substr(offset, 1));
-    expect_error([&] { (void)file.map(offset, text.size() - offset + 1); }, {"/f]", "It was truncated"});
-    expect_error([&] { (void)file.map(~uint64_t{0}, 1); }, {"It was truncated"});
+  for (const size_t begin : {size_t{0}, size_t{1}, size_t{4095}, size_t{12000}, text.size()}) {
+    const FilePiece piece(InputFile(folder / "f"), begin, text.size() - begin);
+    EXPECT_EQ(piece.bytes(), text.size() - begin);
+    EXPECT_EQ(shown(piece, 0, piece.bytes()), text.substr(begin));
+    EXPECT_EQ(shown(piece, piece.bytes() / 2, 1 % (piece.bytes() + 1)), text.substr(begin + piece.bytes() / 2, 1));
+    EXPECT_THROW(shown(piece, 1, piece.bytes()), ContractError);
+    EXPECT_THROW(shown(piece, ~uint64_t{0}, 1), ContractError);
   }
-  // Neither the closed file nor another one in its place changes what is mapped.
+  const InputFile file(folder / "f");
+  expect_error([&] { FilePiece(file, 1, text.size()); }, {"/f]", "It was truncated"});
+  expect_error([&] { FilePiece(file, ~uint64_t{0}, 1); }, {"It was truncated"});
+
+  FilePiece kept(file, 4000, 1000);
   write(folder / "other", std::string(text.size(), 'x'));
+  std::filesystem::rename(folder / "f", folder / "old");
   std::filesystem::rename(folder / "other", folder / "f");
-  const Mapping moved(std::move(kept));
-  EXPECT_EQ(shown(moved), text.substr(text.size() - 1));
-  EXPECT_TRUE(Mapping().bytes().empty());
+  const FilePiece moved(std::move(kept));
+  EXPECT_EQ(shown(moved, 0, 1000), text.substr(4000, 1000));
+  std::filesystem::resize_file(folder / "old", 4500);
+  EXPECT_EQ(shown(moved, 0, 500), text.substr(4000, 500));
+  expect_error([&] { shown(moved, 0, 501); }, {"ends at byte 4500", "It was truncated"});
 }
 
 TEST(InputFile, LimitIsCheckedBeforeReading) {

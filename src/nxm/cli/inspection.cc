@@ -17,10 +17,6 @@ constexpr Pattern kUsual[] = {{1, 8}, {1, 4}, {2, 8}, {4, 16}, {1, 2}, {2, 4}, {
 InspectedLayer read_layer(const ModelDir& model, const std::string& name, const std::vector<Pattern>& patterns,
                           bool named) {
   const TensorInfo& info = model.info(name);
-  if (info.shape.size() != 2 || info.elements() == 0) {
-    fail("inspect", "{}: '{}' has shape {}, expected a matrix of (outputs, inputs)", model.folder().string(), name,
-         shape_text(info.shape));
-  }
   InspectedLayer layer{name, info.shape[0], info.shape[1], info.bytes(), 0, {}};
   std::vector<float> values(static_cast<size_t>(info.elements()));
   model.read_f32(name, values);
@@ -62,6 +58,7 @@ double Inspection::density() const {
 }
 
 Inspection inspect(const ModelDir& model, const std::optional<Pattern>& named) {
+  check_encoder(model);  // a layer left out would be one not looked at
   Inspection result;
   if (named) {
     result.patterns = {*named};

@@ -61,7 +61,9 @@ TaskChoice choose_task(const TaskOptions& task, const ModelOptions& model, const
 }
 
 std::filesystem::path model_folder(const std::string& model) {
-  return resolve_model(model, HubOptions::from_environment());
+  HubOptions options = HubOptions::from_environment();
+  options.say = [](std::string_view line) { fmt::print(stderr, "{}\n", line); };
+  return resolve_model(model, options);
 }
 
 int64_t length_for(const ModelConfig& config, int64_t given) {

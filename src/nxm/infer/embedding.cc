@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/infer/embedding.h"
 
+#include <algorithm>
+#include <array>
+
 #include "nxm/core/error.h"
 
 namespace nxm {
@@ -13,22 +16,28 @@ const std::string kWords = "bert.embeddings.word_embeddings.weight";
 Embedding::Embedding(const LayerReader& reader)
     : hidden_(reader.config().hidden_size),
       type_(reader.check_shape(kWords).dtype),
-      words_(reader.dir().map(kWords)),
+      words_(reader.dir().piece(kWords)),
       positions_(reader.tensor("bert.embeddings.position_embeddings.weight")),
       types_(reader.tensor("bert.embeddings.token_type_embeddings.weight")) {}
 
 void Embedding::sum(const Batch& batch, int64_t begin, int64_t end, float* out) const {
   const auto width = static_cast<size_t>(hidden_);
-  const size_t row_bytes = width * size_of(type_);
+  const size_t size = size_of(type_);
+  std::array<std::byte, 4096> stored;
   for (int64_t r = begin; r < end; ++r) {
     float* x = out + (r - begin) * hidden_;
-    to_f32(type_, words_.bytes().subspan(static_cast<size_t>(batch.ids[r]) * row_bytes, row_bytes), {x, width});
+    const auto row = static_cast<uint64_t>(batch.ids[r]) * width;
+    for (size_t i = 0; i < width; i += stored.size() / size) {
+      const size_t n = std::min(width - i, stored.size() / size);
+      words_.read_at((row + i) * size, std::span(stored).first(n * size));
+      to_f32(type_, std::span(stored).first(n * size), {x + i, n});
+    }
     const float* position = positions_.data() + batch.positions[r] * hidden_;
     const float* type = types_.data() + batch.type_ids[r] * hidden_;
     for (size_t i = 0; i < width; ++i) x[i] += type[i] + position[i];
   }
 }
 
-size_t Embedding::bytes() const { return words_.bytes().size() + (positions_.size() + types_.size()) * sizeof(float); }
+size_t Embedding::bytes() const { return words_.bytes() + (positions_.size() + types_.size()) * sizeof(float); }
 
 }  // namespace nxm

@@ -8,7 +8,7 @@
 #include "nxm/core/dtype.h"
 #include "nxm/data/dataset.h"
 #include "nxm/infer/layer.h"
-#include "nxm/io/mapping.h"
+#include "nxm/io/file_piece.h"
 
 namespace nxm {
 
@@ -17,14 +17,14 @@ class Embedding {
  public:
   explicit Embedding(const LayerReader& reader);
 
-  /// out (end - begin, H) <- the sums for rows [begin, end) of the batch.
+  /// out (end - begin, H) <- the sums for rows [begin, end) of the batch. Throws Error if the file was cut short.
   void sum(const Batch& batch, int64_t begin, int64_t end, float* out) const;
   [[nodiscard]] size_t bytes() const;
 
  private:
   int64_t hidden_;
   DType type_;
-  Mapping words_;
+  FilePiece words_;
   std::vector<float> positions_, types_;
 };
 

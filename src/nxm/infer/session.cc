@@ -26,18 +26,6 @@ ModelConfig config_of(const ModelDir& dir) {
   return config;
 }
 
-// A shallower model than the weights are of would answer, but nonsense.
-void check_depth(const ModelDir& dir, const ModelConfig& config) {
-  const auto known = expected_tensors(config);
-  for (const std::string& name : dir.names()) {
-    if (name.starts_with("bert.encoder.layer.") && !known.contains(name)) {
-      fail(dir.folder().string(),
-           "tensor '{}' is of none of the {} layers that config.json tells of. Take both from the same model", name,
-           config.num_hidden_layers);
-    }
-  }
-}
-
 Precision precision_of(const ModelDir& dir) {
   const std::optional<PackedInfo>& packed = dir.packed();
   if (packed && packed->dtype == DType::kI8) return Precision::kInt8;
@@ -68,7 +56,7 @@ struct Session::Impl {
         pool(options.threads > 0 ? options.threads : available_threads(), options.pin),
         encoder(LayerReader(dir, config, target, options.dense), precision, pool),
         tokenizer(words.get()) {
-    check_depth(dir, config);
+    check_encoder(dir);
   }
 
   void check(const Batch& batch) const {

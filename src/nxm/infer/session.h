@@ -46,7 +46,7 @@ class Session {
  public:
   /// Throws Error for a directory that is not a classifier of the BERT family, is damaged, holds no head or no
   /// tokenizer, or whose config.json, weights and tokenizer are not of one model. The word table stays in its file (io/
-  /// mapping.h): put another model in its place by renaming, never by writing over it.
+  /// file_piece.h): put another model in its place by renaming, never by writing over it.
   static Session load(const std::filesystem::path& folder, const SessionOptions& options = {});
   ~Session();
   Session(Session&&) noexcept;

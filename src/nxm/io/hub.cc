@@ -178,6 +178,12 @@ fs::path resolve_model(std::string_view text, const HubOptions& options) {
   if (text.find('/') == std::string_view::npos || !is_repo_name(text.substr(0, text.find('@')))) {
     fail("model", "there is no folder '{}'. Give a model directory, or a model of a hub as org/name", text);
   }
+  const std::string_view first = text.substr(0, text.find('/'));
+  if (fs::is_directory(first) && text.find('@') == std::string_view::npos) {
+    fail("model", "there is no folder '{}', though there is one '{}'. If a hub's model is meant, write {}@main", text,
+         first, text);
+  }
+  if (options.say) options.say(fmt::format("there is no folder '{}': looking for it on {}", text, options.endpoint));
   const HubName name = HubName::parse(text);
   return fetch_model(name.repo, name.revision, options);
 }

@@ -44,7 +44,8 @@ struct HubName {
   static HubName parse(std::string_view text);
 };
 
-/// `text` as a model: an existing folder is returned as it is; "org/name" or "org/name@revision" is fetched.
+/// `text` as a model: an existing folder is returned as it is; "org/name" or "org/name@revision" is fetched. "org/name"
+/// where "org" is a folder here is an Error: a path mistyped, more likely than not.
 std::filesystem::path resolve_model(std::string_view text, const HubOptions& options);
 
 }  // namespace nxm

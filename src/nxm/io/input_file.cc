@@ -2,13 +2,11 @@
 #include "nxm/io/input_file.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
-#include <utility>
 
 #include "nxm/core/error.h"
 
@@ -49,10 +47,6 @@ InputFile::InputFile(std::filesystem::path path) : path_(std::move(path)) {
   bytes_ = static_cast<uint64_t>(status.st_size);
 }
 
-Mapping::~Mapping() {
-  if (start_ != nullptr) ::munmap(start_, pages_);
-}
-
 InputFile::~InputFile() {
   if (fd_ >= 0) ::close(fd_);
 }
@@ -74,15 +68,10 @@ void InputFile::read_at(uint64_t offset, std::span<std::byte> out) const {
   }
 }
 
-Mapping InputFile::map(uint64_t offset, size_t size) const {
-  if (offset > bytes_ || size > bytes_ - offset) {
-    fail(path_.string(), "expected {} bytes from byte {} on, but the file has {}. It was truncated; fetch it again",
-         size, offset, bytes_);
-  }
-  const uint64_t skipped = offset % static_cast<uint64_t>(::sysconf(_SC_PAGESIZE));
-  void* start = ::mmap(nullptr, size + skipped, PROT_READ, MAP_SHARED, fd_, static_cast<off_t>(offset - skipped));
-  if (start == MAP_FAILED) fail_errno(path_, "map it into memory", errno);
-  return {start, size + skipped, skipped};
+InputFile InputFile::duplicate() const {
+  const int fd = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  if (fd < 0) fail_errno(path_, "open it once more", errno);
+  return {path_, fd, bytes_};
 }
 
 std::string read_file(const std::filesystem::path& path, size_t limit) {

@@ -8,8 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
-
-#include "nxm/io/mapping.h"
+#include <utility>
 
 namespace nxm {
 
@@ -28,11 +27,12 @@ class InputFile {
   [[nodiscard]] uint64_t bytes() const { return bytes_; }
   /// Fills `out` with the bytes from `offset` on; throws Error if the file ends before. Safe to call concurrently.
   void read_at(uint64_t offset, std::span<std::byte> out) const;
-  /// `size` > 0 bytes from `offset` on, which outlive this object. Throws Error if the file had fewer when it was
-  /// opened.
-  [[nodiscard]] Mapping map(uint64_t offset, size_t size) const;
+  /// The same file, open once more.
+  [[nodiscard]] InputFile duplicate() const;
 
  private:
+  InputFile(std::filesystem::path path, int fd, uint64_t bytes) : path_(std::move(path)), fd_(fd), bytes_(bytes) {}
+
   std::filesystem::path path_;
   int fd_ = -1;
   uint64_t bytes_ = 0;

@@ -240,9 +240,9 @@ void ModelDir::read(std::string_view name, std::span<std::byte> out) const {
   files_[at.file].read(*at.stored_name, out);
 }
 
-Mapping ModelDir::map(std::string_view name) const {
+FilePiece ModelDir::piece(std::string_view name) const {
   const Place& at = place(name);
-  return files_[at.file].map(*at.stored_name);
+  return files_[at.file].piece(*at.stored_name);
 }
 
 uint64_t ModelDir::weight_bytes() const {
@@ -260,6 +260,25 @@ const ModelDir::Place& ModelDir::place(std::string_view name) const {
          shown_name(name), known.size(), did_you_mean(name, known));
   }
   return found->second;
+}
+
+void check_encoder(const ModelDir& dir) {
+  const auto known = expected_tensors(dir.config());
+  for (const std::string& name : dir.names()) {
+    if (!name.starts_with("bert.encoder.")) continue;
+    const auto expected = known.find(name);
+    if (expected == known.end()) {
+      fail(dir.folder().string(),
+           "tensor {} is of none of the {} layers that config.json tells of. Take both from the same model",
+           shown_name(name), dir.config().num_hidden_layers);
+    }
+    const std::vector<int64_t>& shape = dir.info(name).shape;
+    if (shape != expected->second) {
+      fail(dir.folder().string(),
+           "tensor {}: expected shape {} by config.json, found {} in the weights. Take both from the same model",
+           shown_name(name), shape_text(expected->second), shape_text(shape));
+    }
+  }
 }
 
 void write_model_dir(const fs::path& folder, const ModelConfig& config, std::vector<TensorToWrite> tensors,

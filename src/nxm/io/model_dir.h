@@ -52,7 +52,7 @@ class ModelDir {
   void read_f32(std::string_view name, std::span<float> out) const;
   /// Its bytes as stored; of a packed weight only part by part.
   void read(std::string_view name, std::span<std::byte> out) const;
-  [[nodiscard]] Mapping map(std::string_view name) const;  ///< as SafetensorsFile::map()
+  [[nodiscard]] FilePiece piece(std::string_view name) const;  ///< as SafetensorsFile::piece()
   /// Bytes of the weight files on disk.
   [[nodiscard]] uint64_t weight_bytes() const;
 
@@ -72,6 +72,10 @@ class ModelDir {
   std::optional<PackedInfo> packed_;
   std::map<std::string, TensorInfo, std::less<>> packed_weights_;  // what info() says of them
 };
+
+/// Throws Error if the weights hold a layer that config.json does not tell of, or a tensor of the encoder in another
+/// shape: a model of only some layers would answer, but nonsense.
+void check_encoder(const ModelDir& dir);
 
 /// Writes config.json, model.safetensors (metadata {"format": "pt"}; F32) and copies the tokenizer files
 /// (tokenizer.json, tokenizer_config.json, vocab.txt, special_tokens_map.json) from `tokenizer_from` where they exist.

@@ -92,9 +92,9 @@ void SafetensorsFile::read(std::string_view name, std::span<std::byte> out) cons
   file_.read_at(data_begin_ + tensor.begin, out);
 }
 
-Mapping SafetensorsFile::map(std::string_view name) const {
+FilePiece SafetensorsFile::piece(std::string_view name) const {
   const TensorInfo& tensor = info(name);
-  return file_.map(data_begin_ + tensor.begin, tensor.bytes());
+  return {file_, data_begin_ + tensor.begin, tensor.bytes()};
 }
 
 void SafetensorsFile::read_f32(std::string_view name, std::span<float> out) const {

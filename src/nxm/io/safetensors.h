@@ -13,13 +13,13 @@
 #include <vector>
 
 #include "nxm/core/dtype.h"
+#include "nxm/io/file_piece.h"
 #include "nxm/io/input_file.h"
 #include "nxm/io/safetensors_header.h"
 
 namespace nxm {
 
-/// An open file. Tensors are read on demand with pread, so a file that shrinks is an Error, not a signal (but see
-/// map()).
+/// An open file. Tensors are read on demand with pread, so a file that shrinks is an Error, not a signal.
 class SafetensorsFile {
  public:
   explicit SafetensorsFile(const std::filesystem::path& path);
@@ -33,8 +33,8 @@ class SafetensorsFile {
   [[nodiscard]] const TensorInfo& info(std::string_view name) const;
   /// Its bytes as stored. out.size() must be info(name).bytes(), else ContractError.
   void read(std::string_view name, std::span<std::byte> out) const;
-  /// A tensor's bytes without a copy, for large ones of which little is needed; see Mapping.
-  [[nodiscard]] Mapping map(std::string_view name) const;
+  /// A tensor's bytes as a file of their own, for large ones of which little is needed at a time.
+  [[nodiscard]] FilePiece piece(std::string_view name) const;
   /// Its values as f32 (F16, BF16, F32, F64 stored; another type is an Error). out.size() must be elements().
   void read_f32(std::string_view name, std::span<float> out) const;
 
