@@ -113,6 +113,55 @@ def test_predict_errors(tmp_path, text, arguments, code, says):
     assert result.returncode == code and says in result.stderr, result.stderr
 
 
+def test_a_program_that_waits_is_answered_line_by_line(tmp_path):
+    folder = make_model(tmp_path / "m", LABELS)
+    with subprocess.Popen([NXM, "predict", "--model", folder, "--unbuffered"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True) as process:
+        for text in ("a good film", "a bad plot"):
+            process.stdin.write(text + "\n")
+            process.stdin.flush()
+            assert process.stdout.readline().split("\t")[0] in LABELS
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+def test_lines_before_a_bad_one_are_answered(tmp_path):
+    folder = make_model(tmp_path / "m", LABELS)
+    good = '{"text": "a good film"}\n'
+    result = nxm("predict", "--model", folder, text=good * 3 + '{"txt": 1}\n' + good)
+    assert result.returncode == 1 and "4" in result.stderr
+    assert len(result.stdout.splitlines()) == 3
+    assert result.stdout == nxm("predict", "--model", folder, text=good * 3).stdout
+
+
+def test_a_weight_file_that_is_cut_short_is_an_error(tmp_path):
+    """The word table is read as it is needed, from a file that anyone may write to."""
+    folder = make_model(tmp_path / "m", LABELS)
+    with subprocess.Popen([NXM, "predict", "--model", folder, "--unbuffered"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as process:
+        process.stdin.write("good\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        os.truncate(folder / "model.safetensors", 100)
+        out, err = process.communicate("great\n", timeout=60)
+    assert process.returncode == 1 and out == ""
+    assert "model.safetensors" in err and "truncated" in err
+
+
+def test_memory_does_not_grow_with_the_input(tmp_path):
+    folder = make_model(tmp_path / "m", LABELS)
+    peaks = []
+    for lines in (2000, 20000):
+        with subprocess.Popen([NXM, "predict", "--model", folder], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
+            process.stdin.write("a good film and a very bad plot\n" * lines)
+            process.stdin.close()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0
+        peaks.append(usage.ru_maxrss)
+    assert peaks[1] < peaks[0] + 2048, "KiB"
+
+
 @pytest.mark.parametrize("flags, says", [(["--device", "cuda"], "add --engine torch"), (["--precision", "f64"], "int8")])
 def test_what_the_runtime_cannot_do(tmp_path, flags, says):
     model = make_model(tmp_path / "m", ["no", "yes"])

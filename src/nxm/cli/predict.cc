@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <system_error>
 
@@ -24,29 +25,34 @@ struct PredictFlags {
   ModelOptions model;
   RunOptions run;
   std::string input = "-";
-  bool pair = false, json = false;
+  bool pair = false, json = false, unbuffered = false;
 };
 
 // Lines held at once: some batches, so that texts of like length can run together. The answers do not depend on when
-// the lines arrive, only on what they are, because a chunk is filled before it runs. A person at a terminal is answered
-// line by line.
+// the lines arrive, only on what they are, because a chunk is filled before it runs. A person at a terminal, and who
+// asks for it, is answered line by line.
 constexpr int64_t kChunkBatches = 8;
 
 struct Chunk {
   Examples examples;
   std::vector<std::string> places;
+  std::exception_ptr error;  ///< of the line behind them
 };
 
 bool read_chunk(Requests& requests, size_t lines, Chunk& chunk) {
   chunk.examples.rows.clear();
   chunk.places.clear();
-  while (chunk.places.size() < lines) {
-    auto request = requests.next();
-    if (!request) break;
-    chunk.examples.rows.push_back(std::move(*request));
-    chunk.places.push_back(requests.place());
+  try {
+    while (chunk.places.size() < lines) {
+      auto request = requests.next();
+      if (!request) break;
+      chunk.examples.rows.push_back(std::move(*request));
+      chunk.places.push_back(requests.place());
+    }
+  } catch (const Error&) {
+    chunk.error = std::current_exception();
   }
-  return !chunk.places.empty();
+  return !chunk.places.empty() || chunk.error;
 }
 
 std::string answer_line(std::span<const float> logits, const std::vector<std::string>& labels, const std::string& place,
@@ -71,7 +77,8 @@ void predict(const PredictFlags& flags) {
   const auto model = load_engine(folder, flags.run);
   const auto max_length = static_cast<size_t>(length_for(model->config(), flags.model.max_length));
 
-  const auto lines = static_cast<size_t>(isatty(fileno(input)) != 0 ? 1 : kChunkBatches * flags.run.batch);
+  const bool line_by_line = flags.unbuffered || isatty(fileno(input)) != 0;
+  const auto lines = static_cast<size_t>(line_by_line ? 1 : kChunkBatches * flags.run.batch);
   const size_t outputs = model->config().labels.size();
   Requests requests(input, flags.input == "-" ? "stdin" : flags.input, flags.pair);
   for (Chunk chunk; read_chunk(requests, lines, chunk);) {
@@ -82,6 +89,7 @@ void predict(const PredictFlags& flags) {
       fmt::print("{}", answer_line(row, model->config().labels, chunk.places[i], flags.json));
     }
     if (std::fflush(stdout) != 0) throw std::system_error(errno, std::generic_category(), "cannot write to stdout");
+    if (chunk.error) std::rethrow_exception(chunk.error);
   }
 }
 
@@ -95,6 +103,7 @@ void add_predict(Verb app) {
   verb.flag("--pair", flags->pair, "Each line must hold two texts with a tab between them");
   flags->run.add_to(verb);
   verb.flag("--json", flags->json, "Print an object a line: label, score, logits");
+  verb.flag("--unbuffered", flags->unbuffered, "Answer each line as it comes, for a program that waits for it");
   verb.footer(
       "A line is a text, two texts with a tab between them, or, if the first line begins with '{', a JSON object\n"
       "{\"text\": …, \"text_pair\": …}. Each gives one line: the label and its probability (regression: the value).\n\n"
