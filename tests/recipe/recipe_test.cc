@@ -100,6 +100,10 @@ TEST(Recipe, ErrorsNameLineAndNearestKey) {
     std::string toml, line, hint;
   } cases[] = {
       {"seeed = 1\n" + kHead, ":1]", "did you mean 'seed'?"},
+      {"[modle]\npath = 'm'\n", ":1]", "did you mean 'model'?"},
+      {kHead + "[[stagge]]\nmethod = 'dense'\n", ":5]", "did you mean 'stage'?"},
+      {with_stages("[[stage]]\nmetod = 'dense'\n"), ":6]", "did you mean 'method'?"},
+      {with_stages("[[stage]]\nmethod = 'dense'\nmax_seq_len = 1\n"), ":7]", "did you mean 'max_length'?"},
       {"\nlr = 1\n" + kHead, ":2]", "it belongs in [[stage]]"},
       {"model = 'x'\n[task]\nname='rte'", ":1]", "[model]"},
       {"task = 3\n[model]\npath='m'", ":1]", "[task]"},

@@ -291,6 +291,7 @@ constexpr struct {
     {"warmup_ratio", "stage", "warmup"},
     {"max_grad_norm", "stage", "clip"},
     {"max_seq_length", "stage", "max_length"},
+    {"max_seq_len", "stage", "max_length"},
     {"load_best_model_at_end", "stage", "best"},
     {"metric_for_best_model", "stage", "best"},
     {"model_name_or_path", "model", "path"},
@@ -341,7 +342,8 @@ std::string suggest_key(std::string_view section, std::string_view key) {
   for (const auto& foreign : kForeign) {
     if (foreign.theirs == key) return fmt::format(" (did you mean '{}'{}?)", foreign.ours, in(foreign.section));
   }
-  const Words names = key_names(section);
+  Words names = key_names(section);
+  if (section.empty()) names.insert(names.end(), std::begin(kSections) + 1, std::end(kSections));
   const std::string nearest = did_you_mean(key, names);
   return nearest.empty() ? fmt::format("; there are {}", quoted_list(names)) : nearest;
 }

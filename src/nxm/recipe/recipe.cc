@@ -26,6 +26,16 @@ namespace fs = std::filesystem;
 constexpr size_t kMaxBytes = size_t{1} << 20;  // of a recipe; the longest sensible one has some kilobytes
 constexpr size_t kMaxStages = 100;
 
+template <typename Owner>
+const Key<Owner>& key_of(const toml::key& name, std::string_view section, std::span<const Key<Owner>> keys) {
+  const auto key = std::ranges::find(keys, name.str(), &Key<Owner>::name);
+  if (key == keys.end()) {
+    fail_usage(place(name.source()), "unknown key {} in {}{}", quoted_toml(name.str()), section_title(section),
+               suggest_key(section, name.str()));
+  }
+  return *key;
+}
+
 // Every key of `table` into `owner`; those that `concerns` says no to are only checked.
 template <typename Owner, typename Concerns>
 void read_section(const toml::table& table, std::string_view section, std::span<const Key<Owner>> keys, Owner& owner,
@@ -33,12 +43,8 @@ void read_section(const toml::table& table, std::string_view section, std::span<
   Owner unused = owner;
   for (const auto& [name, node] : table) {
     if (section.empty() && std::ranges::count(kSections, name.str()) > 0) continue;
-    const auto key = std::ranges::find(keys, name.str(), &Key<Owner>::name);
-    if (key == keys.end()) {
-      fail_usage(place(name.source()), "unknown key {} in {}{}", quoted_toml(name.str()), section_title(section),
-                 suggest_key(section, name.str()));
-    }
-    read_value(node, section, *key, concerns(key->use) ? owner : unused);
+    const Key<Owner>& key = key_of(name, section, keys);
+    read_value(node, section, key, concerns(key.use) ? owner : unused);
   }
 }
 
@@ -109,6 +115,7 @@ StageDraft read_stage(const toml::node& node) {
   StageSpec scratch;
   const MethodDefaults* method = named_row(*table, "method", method_defaults(), scratch);
   if (method == nullptr) {
+    for (const auto& entry : *table) key_of(entry.first, "stage", stage_keys());  // misspelt, more likely than absent
     std::vector<std::string_view> names;
     for (const MethodDefaults& row : method_defaults()) names.push_back(row.name);
     fail_usage(where, "[[stage]] needs 'method': one of {}", quoted_list(names));
