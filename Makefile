@@ -35,7 +35,7 @@ aarch64: build/aarch64/build.ninja  ## cross-compiled, and the tests of what has
 	cmake --build --preset aarch64 --target nxm_core_test nxm_kernels_test nxm_infer_test
 	for room in core kernels infer; do qemu-aarch64-static build/aarch64/bin/nxm_$${room}_test --gtest_brief=1 || exit 1; done
 
-tidy: build/tidy/build.ninja  ## clang-tidy over every room but train, as part of a clang build
+tidy: build/tidy/build.ninja  ## clang-tidy over every room, as part of a clang build
 	cmake --build --preset tidy --target nxm
 
 check:  ## house rules and clang-format, nothing changed
