@@ -576,6 +576,31 @@ TEST_F(FinetuneTest, AFinishedRunWhoseModelIsGoneSaysSo) {
   EXPECT_NE(text.find("its model is gone"), std::string::npos) << text;
 }
 
+TEST_F(FinetuneTest, ClassWeightsPullTowardsTheHeavyClass) {
+  const auto share_of_yes = [&](const std::string& weights) {
+    finetune(recipe("", {"task.class_weights=" + weights}), out(weights), {});
+    const ModelDir dir(out(weights) / "model");
+    std::vector<float> bias(2);
+    dir.read_f32("classifier.bias", bias);
+    return bias[1] - bias[0];
+  };
+  const float heavy_no = share_of_yes("[50, 1]"), even = share_of_yes("[1, 1]"), heavy_yes = share_of_yes("[1, 50]");
+  EXPECT_LT(heavy_no, even);
+  EXPECT_LT(even, heavy_yes);
+}
+
+TEST_F(FinetuneTest, WhatIsOddInTheDataIsSaidBefore) {
+  const std::string dev = read_file(folder.path / "dev.tsv");
+  write_file(folder.path / "train.tsv", read_file(folder.path / "train.tsv") + dev.substr(dev.find('\n') + 1));
+  std::vector<std::string> said;
+  finetune(recipe(), out("run"), {.say = [&](std::string_view line) { said.emplace_back(line); }});
+  EXPECT_TRUE(std::ranges::any_of(said, [](const std::string& line) {
+    return line.starts_with("warning: ") && line.find("dev") != std::string::npos;
+  })) << said.front();
+  EXPECT_TRUE(
+      std::ranges::any_of(said, [](const std::string& line) { return line.find("new head") != std::string::npos; }));
+}
+
 TEST_F(FinetuneTest, CheckpointThatLacksATensorIsTheWorldsFault) {
   finetune(recipe(), out("run"), {.go_on = [](int64_t, int64_t step) { return step < 3; }});
   const RunState good = load_checkpoint(out("run")).value();

@@ -56,10 +56,11 @@ struct Oracle {
   }
 };
 
-TEST(AdamW, EqualsTheFormulaWithPullMaskAndDecay) {
+class AdamWPath : public ::testing::TestWithParam<bool> {};
+TEST_P(AdamWPath, EqualsTheFormulaWithPullMaskAndDecay) {
   for (const bool sparse : {false, true}) {
     auto parameters = random_parameters(1);
-    AdamW optimizer(parameters, {.weight_decay = 0.1, .clip = 0.7});
+    AdamW optimizer(parameters, {.weight_decay = 0.1, .clip = 0.7, .fused = GetParam()});
     const at::Tensor target = at::randn({37, 29}), mask = at::rand({1, 20011}).gt(0.5).to(at::kByte);
     optimizer.slot("a").target = target;
     optimizer.slot("b").mask = mask;
@@ -97,6 +98,8 @@ TEST(AdamW, EqualsTheFormulaWithPullMaskAndDecay) {
     EXPECT_EQ(at::count_nonzero(parameters[1].tensor.detach() * (1 - mask)).item<int64_t>(), 0);
   }
 }
+INSTANTIATE_TEST_SUITE_P(Paths, AdamWPath, ::testing::Bool(),
+                         [](const auto& fused) { return fused.param ? "fused" : "tensor_operations"; });
 
 TEST(AdamW, EmbeddingRowsNoBatchTouchedStayAsTheyAre) {
   auto parameters = random_parameters(2);

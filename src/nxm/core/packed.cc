@@ -200,8 +200,11 @@ Packed pack(MatrixView<const float> weight, const Pattern& pattern, DType dtype,
     for (size_t c = 0; c < kept.size(); ++c) {
       if (kept[c] == 0) continue;
       if (!store(row[c], dtype, scale, value)) {
-        fail(layer, "the weight in row {}, column {} is {}, which {} cannot store. {}", r, c, row[c], name_of(dtype),
-             std::isfinite(row[c]) ? "Choose another precision" : "The model is damaged; train it again");
+        if (!std::isfinite(row[c])) {
+          fail(layer, "the weight in row {}, column {} is {}. The model is damaged; train it again", r, c, row[c]);
+        }
+        fail(layer, "the weight in row {}, column {} is {}, which {} cannot store. Choose another precision", r, c,
+             row[c], name_of(dtype));
       }
       value += width;
     }

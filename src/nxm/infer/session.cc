@@ -125,7 +125,9 @@ std::vector<float> Session::logits(const Batch& batch, std::span<double> layer_s
   }
   for (const float logit : logits) {
     if (!std::isfinite(logit)) {
-      fail(impl_->where, "the model answers {}, expected a finite number. Its weights are damaged", logit);
+      fail(impl_->where,
+           "the model answers {}, expected a finite number. Its weights are damaged: nxm inspect names them",
+           std::fabs(logit));
     }
   }
   return logits;

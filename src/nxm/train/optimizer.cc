@@ -105,8 +105,8 @@ void AdamW::reject_gradients() const {
 
 AdamW::Report AdamW::step(const StepSize& size) {
   at::NoGradGuard no_gradient;
-  const bool cpu = slots_.empty() || slots_.front().parameter.tensor.is_cpu();
-  const Report report = cpu ? step_on_cpu(size) : step_by_tensor_ops(size);
+  const bool fused = options_.fused && (slots_.empty() || slots_.front().parameter.tensor.is_cpu());
+  const Report report = fused ? step_on_cpu(size) : step_by_tensor_ops(size);
   for (Slot& slot : slots_) slot.parameter.tensor.mutable_grad().reset();
   return report;
 }
@@ -164,7 +164,7 @@ AdamW::Report AdamW::step_on_cpu(const StepSize& size) {
   return report;
 }
 
-// The same update in tensor operations, for devices that have no loop of their own.
+// The same update, for devices that have no loop of their own.
 AdamW::Report AdamW::step_by_tensor_ops(const StepSize& size) {
   Report report;
   std::vector<at::Tensor> gradients;

@@ -39,7 +39,8 @@ class AdamW {
   struct Options {
     double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     double weight_decay = 0;
-    double clip = 1;  ///< 0 = off
+    double clip = 1;    ///< 0 = off
+    bool fused = true;  ///< on the CPU by one loop (adamw_kernel.h); else, as on other devices, by tensor operations
   };
   struct StepSize {
     double lr = 0;
