@@ -86,6 +86,8 @@ def test_version():
     (["info", "--jsn"], "unknown flag '--jsn' (did you mean '--json'?)"),
     (["inspect", "--patern", "2:4"], "unknown flag '--patern' (did you mean '--pattern'?)"),
     (["inspect", "--patern=2:4", "DIR"], "did you mean '--pattern'?"),
+    (["data", "check", "--qqqqqqqqqq"], "Try `nxm data check --help`."),
+    (["zzzzzzzz"], "Try `nxm --help`."),
     (["inspect", "--qqqqqqqqqq"], "unknown flag '--qqqqqqqqqq'\n"),
     (["inspect", "a", "b"], "unknown argument 'b'"),
     (["inspect"], "DIR is required"),

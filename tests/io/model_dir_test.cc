@@ -98,6 +98,9 @@ TEST(ModelDir, MissingPieces) {
   write_file(folder / "file", "x");
   expect_error([&] { ModelDir model(folder / "file"); }, {"found a file"});
   expect_error([&] { ModelDir model(folder.path()); }, {"no config.json"});
+  std::filesystem::create_directories(folder / "run/model");
+  write_file(folder / "run/model/config.json", tiny.config.to_json());
+  expect_error([&] { ModelDir model(folder / "run"); }, {"no config.json", "its model is", "/run/model"});
   write_file(folder / "config.json", "{");
   expect_error([&] { ModelDir model(folder.path()); }, {"/config.json]", "stopped at byte"});
   write_file(folder / "config.json", tiny.config.to_json());

@@ -19,6 +19,12 @@ const CLI::App* named_verb(const CLI::App& app) {
   return verb;
 }
 
+// "nxm data check"
+std::string words_to(const CLI::App& verb) {
+  const CLI::App* parent = verb.get_parent();
+  return parent == nullptr ? verb.get_name() : fmt::format("{} {}", words_to(*parent), verb.get_name());
+}
+
 // " (did you mean '--out'?)" for a flag, or for a verb where one is expected.
 std::string nearest_name(const CLI::App& verb, const std::string& word) {
   std::vector<std::string> names;
@@ -124,8 +130,7 @@ std::string run_command_line(int argc, char** argv, const std::string& descripti
   } catch (const CLI::Success& help) {
     app.exit(help);
   } catch (const CLI::ParseError& error) {
-    const std::string verb = named_verb(app)->get_display_name();
-    return fmt::format("{}\nTry `nxm {}--help`.", usage_problem(app, error), verb == "nxm" ? "" : verb + " ");
+    return fmt::format("{}\nTry `{} --help`.", usage_problem(app, error), words_to(*named_verb(app)));
   }
   return "";
 }

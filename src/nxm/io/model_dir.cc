@@ -56,7 +56,12 @@ ModelConfig read_config(const fs::path& folder) {
          fs::exists(folder, error) ? "a file" : "nothing", kWeightsFile);
   }
   const std::optional<fs::path> path = find_file(folder, kConfigFile);
-  if (!path) fail(folder.string(), "no config.json in this folder. A model in Hugging Face layout has one");
+  if (!path) {
+    const bool run = fs::exists(folder / "model" / kConfigFile, error);
+    fail(folder.string(), "no config.json in this folder. {}",
+         run ? fmt::format("This is a run, and its model is {}", (folder / "model").string())
+             : "A model in Hugging Face layout has one");
+  }
   return ModelConfig::parse(read_file(*path), path->string());
 }
 
