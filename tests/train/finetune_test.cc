@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -24,6 +25,7 @@
 #include "nxm/io/safetensors.h"
 #include "nxm/train/checkpoint.h"
 #include "nxm/train/classifier.h"
+#include "nxm/train/weights.h"
 #include "train/tiny_run.h"
 
 namespace nxm {
@@ -574,6 +576,27 @@ TEST_F(FinetuneTest, AFinishedRunWhoseModelIsGoneSaysSo) {
   fs::remove_all(out("run") / "model");
   const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
   EXPECT_NE(text.find("its model is gone"), std::string::npos) << text;
+}
+
+// transformers: weights from N(0, initializer_range), biases zero.
+TEST_F(FinetuneTest, ANewHeadIsDrawnBySeedAndDeviation) {
+  const ModelDir base(folder.path / "model");
+  ModelConfig config = base.config();
+  config.labels.clear();
+  for (int i = 0; i < 400; ++i) config.labels.push_back(fmt::format("label {}", i));
+  const auto head = [&](uint64_t seed) {
+    Bert model(config, at::kCPU);
+    const std::vector<std::string> made = load_weights(model, base, seed);
+    EXPECT_EQ(std::set(made.begin(), made.end()), (std::set<std::string>{"classifier.bias", "classifier.weight"}));
+    EXPECT_EQ(at::count_nonzero(model.parameter("classifier.bias").tensor).item<int64_t>(), 0);
+    return model.parameter("classifier.weight").tensor.detach().clone();
+  };
+  const at::Tensor weight = head(1);
+  const double n = static_cast<double>(weight.numel()), deviation = config.initializer_range;
+  EXPECT_NEAR(weight.std().item<double>(), deviation, 5 * deviation / std::sqrt(2 * n));
+  EXPECT_NEAR(weight.mean().item<double>(), 0, 5 * deviation / std::sqrt(n));
+  EXPECT_TRUE(at::equal(weight, head(1)));
+  EXPECT_FALSE(at::equal(weight, head(2)));
 }
 
 TEST_F(FinetuneTest, ClassWeightsPullTowardsTheHeavyClass) {
