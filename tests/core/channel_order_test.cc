@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "core/matrix.h"
 #include "nxm/core/error.h"
 #include "nxm/core/projection.h"
 #include "nxm/core/rng.h"
@@ -16,15 +17,8 @@
 namespace nxm {
 namespace {
 
-struct Matrix {
-  int64_t rows, cols;
-  std::vector<float> data;
-  [[nodiscard]] MatrixView<const float> view() const { return {data.data(), rows, cols}; }
-  [[nodiscard]] float at(int64_t r, int64_t c) const { return data[static_cast<size_t>(r * cols + c)]; }
-};
-
 Matrix random_scores(int64_t rows, int64_t cols, Rng& rng) {
-  Matrix m{rows, cols, std::vector<float>(static_cast<size_t>(rows * cols))};
+  Matrix m(rows, cols);
   for (float& x : m.data) x = static_cast<float>(std::abs(rng.normal()));
   return m;
 }
@@ -45,7 +39,7 @@ Matrix reorder(const Matrix& m, ChannelSide side, const std::vector<int64_t>& or
 double kept_by_projection(const Matrix& scores, const Pattern& pattern) {
   Matrix roots = scores, out = scores;
   for (float& x : roots.data) x = std::sqrt(x);
-  project(roots.view(), pattern, {out.data.data(), out.rows, out.cols}, {}, "layer");
+  project(roots.view(), pattern, out.view(), {}, "layer");
   double kept = 0;
   for (size_t i = 0; i < out.data.size(); ++i) kept += out.data[i] == 0 ? 0 : double{scores.data[i]};
   return kept;
@@ -131,10 +125,10 @@ TEST(ChannelOrder, IsTheBestOfAllOrdersOfFewChannels) {
 TEST(ChannelOrder, KeepsMoreThanThePublishedSearches) {
   constexpr int64_t kFilters = 128, kChannels = 64;
   std::mt19937 generator(1);
-  Matrix scores{kFilters, kChannels, {}};
-  for (int64_t i = 0; i < kFilters * kChannels; ++i) {
+  Matrix scores(kFilters, kChannels);
+  for (float& score : scores.data) {
     const auto high = static_cast<double>(generator() >> 5U), low = static_cast<double>(generator() >> 6U);
-    scores.data.push_back(static_cast<float>((high * 67108864 + low) / 9007199254740992));
+    score = static_cast<float>((high * 67108864 + low) / 9007199254740992);
   }
   const double all = std::accumulate(scores.data.begin(), scores.data.end(), 0.0);
   ASSERT_NEAR(all, 4083.169, 0.001);
@@ -154,7 +148,7 @@ TEST(ChannelOrder, OutputsThatShareNothingStay) {
 }
 
 TEST(ChannelOrder, ZerosKeepAll) {
-  const std::vector<Layer> layers{{{4, 8, std::vector<float>(32)}, ChannelSide::kInput}};
+  const std::vector<Layer> layers{{Matrix(4, 8), ChannelSide::kInput}};
   EXPECT_EQ(find(layers, {}).after, find(layers, {}).before);
 }
 

@@ -11,6 +11,7 @@
 #include <numeric>
 #include <string>
 
+#include "core/matrix.h"
 #include "nxm/core/error.h"
 #include "nxm/core/rng.h"
 
@@ -20,12 +21,6 @@ namespace {
 const char* const kPatterns[] = {"1:2",  "2:4",  "4:8",   "8:16",  "1:4",   "3:7",   "63:64",
                                  "1:64", "5:12", "31:33", "2:4x2", "4:8x4", "3:7x3", "1:64x64"};
 
-struct Matrix {
-  int64_t rows, cols;
-  std::vector<float> values;
-  [[nodiscard]] MatrixView<const float> view() const { return {values.data(), rows, cols}; }
-};
-
 std::vector<float> unpacked(const PackedView& packed) {
   std::vector<float> out(static_cast<size_t>(packed.rows * packed.cols), NAN);
   unpack(packed, {out.data(), packed.rows, packed.cols});
@@ -34,8 +29,7 @@ std::vector<float> unpacked(const PackedView& packed) {
 
 /// A random matrix of the pattern; `full` of the kept weights are not zero, the rest +0 or -0.
 Matrix random_matrix(Rng& rng, const Pattern& p, int64_t blocks, int64_t groups, double full) {
-  Matrix m{blocks * p.share, groups * p.of, {}};
-  m.values.resize(static_cast<size_t>(m.rows * m.cols), 0.0F);
+  Matrix m(blocks * p.share, groups * p.of);
   std::vector<int64_t> columns(static_cast<size_t>(p.of));
   for (int64_t b = 0; b < blocks; ++b) {
     for (int64_t g = 0; g < groups; ++g) {
@@ -45,7 +39,7 @@ Matrix random_matrix(Rng& rng, const Pattern& p, int64_t blocks, int64_t groups,
         for (int k = 0; k < p.keep; ++k) {
           const auto at = static_cast<size_t>(r * m.cols + columns[static_cast<size_t>(k)]);
           const bool zero = rng.uniform() >= full;
-          m.values[at] = zero ? (rng.below(2) == 0 ? -0.0F : 0.0F) : static_cast<float>(rng.normal());
+          m.data[at] = zero ? (rng.below(2) == 0 ? -0.0F : 0.0F) : static_cast<float>(rng.normal());
         }
       }
     }
@@ -93,10 +87,10 @@ TEST(Packed, F32ComesBackBitForBitButForTheSignOfPrunedZeros) {
       check(packed.view(), "w");
       const std::vector<float> out = unpacked(packed.view());
       for (size_t i = 0; i < out.size(); ++i) {
-        if (m.values[i] == 0) {
+        if (m.data[i] == 0) {
           ASSERT_EQ(out[i], 0) << text;
         } else {
-          ASSERT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(m.values[i])) << text;
+          ASSERT_EQ(std::bit_cast<uint32_t>(out[i]), std::bit_cast<uint32_t>(m.data[i])) << text;
         }
       }
     }
@@ -120,7 +114,7 @@ TEST(Packed, BytesAreWhatTheFormatSays) {
         ASSERT_TRUE(i % p.keep == 0 || index > index_at(packed, r, i - 1)) << text;
         float value = 0;
         std::memcpy(&value, packed.values.data() + (r * count + i) * 4, 4);
-        ASSERT_EQ(value, m.values[static_cast<size_t>(r * m.cols + i / p.keep * p.of + index)]) << text;
+        ASSERT_EQ(value, m.data[static_cast<size_t>(r * m.cols + i / p.keep * p.of + index)]) << text;
       }
     }
   }
@@ -159,7 +153,7 @@ TEST(Packed, SixteenBitsAreRoundedAsTheTypeRounds) {
       const std::vector<float> out = unpacked(packed.view());
       for (size_t i = 0; i < out.size(); ++i) {
         const float expected =
-            dtype == DType::kBF16 ? bf16_to_f32(f32_to_bf16(m.values[i])) : f16_to_f32(f32_to_f16(m.values[i]));
+            dtype == DType::kBF16 ? bf16_to_f32(f32_to_bf16(m.data[i])) : f16_to_f32(f32_to_f16(m.data[i]));
         ASSERT_EQ(out[i], expected);
       }
     }
@@ -172,7 +166,7 @@ TEST(Packed, Int8IsWithinHalfAScale) {
     const Pattern p = Pattern::parse(text);
     for (const float size : {1.0F, 1e-37F, 1e-39F, 1e-44F, 1e37F}) {  // normal, around and below the smallest normal
       Matrix m = random_matrix(rng, p, 2, 6, 0.9);
-      for (float& value : m.values) value *= size;
+      for (float& value : m.data) value *= size;
       const Packed packed = pack(m.view(), p, DType::kI8, "w");
       check(packed.view(), "w");
       const std::vector<float> out = unpacked(packed.view());
@@ -181,7 +175,7 @@ TEST(Packed, Int8IsWithinHalfAScale) {
         for (int64_t c = 0; c < m.cols; ++c) {
           const auto at = static_cast<size_t>(r * m.cols + c);
           // The division and the product round too, to 2^-24 of at most 127 scales each.
-          ASSERT_LE(std::fabs(double{out[at]} - double{m.values[at]}), scale * (0.5 + 127 * 0x1p-23)) << text;
+          ASSERT_LE(std::fabs(double{out[at]} - double{m.data[at]}), scale * (0.5 + 127 * 0x1p-23)) << text;
         }
       }
     }

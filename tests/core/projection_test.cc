@@ -9,20 +9,13 @@
 #include <string>
 #include <vector>
 
+#include "core/matrix.h"
 #include "nxm/core/error.h"
 #include "nxm/core/projection_loops.h"
 #include "nxm/core/rng.h"
 
 namespace nxm {
 namespace {
-
-struct Matrix {
-  int64_t rows, cols;
-  std::vector<float> data;
-
-  Matrix(int64_t r, int64_t c) : rows(r), cols(c), data(static_cast<size_t>(r * c)) {}
-  MatrixView<float> view() { return {data.data(), rows, cols}; }
-};
 
 struct Projected {
   Matrix out;

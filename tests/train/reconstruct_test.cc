@@ -53,15 +53,15 @@ TEST(Reconstruct, NearTheBestOfAllMasks) {
   ThreadPool pool(1);
   at::manual_seed(11);
   double ours = 0, best = 0, magnitude = 0;
-  constexpr int64_t kRows = 40;
+  constexpr int64_t kOutputs = 40;
   for (int trial = 0; trial < 5; ++trial) {
     const at::Tensor gram = random_gram(8, 100), h = damped(gram);
-    const at::Tensor w = at::randn({kRows, 8});
+    const at::Tensor w = at::randn({kOutputs, 8});
     const at::Tensor z = reconstruct(w, gram, {2, 4}, "w", pool);
-    EXPECT_TRUE(check_pattern({z.const_data_ptr<float>(), kRows, 8}, {2, 4}).valid());
+    EXPECT_TRUE(check_pattern({z.const_data_ptr<float>(), kOutputs, 8}, {2, 4}).valid());
     at::Tensor mask;
     project_tensor(w, {2, 4}, "w", pool, &mask);
-    for (int64_t row = 0; row < kRows; ++row) {
+    for (int64_t row = 0; row < kOutputs; ++row) {
       const at::Tensor from = w[row].to(at::kDouble);
       const double error = reconstruction_error(from.view({1, -1}), z[row].view({1, -1}), h);
       const double least = brute_force(from, h);

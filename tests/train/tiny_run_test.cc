@@ -64,7 +64,8 @@ void write_tiny_model_and_task(const fs::path& folder, int train_rows) {
       const bool good = rng.below(2) == 1;
       const uint64_t length = 3 + rng.below(8), place = rng.below(length);
       for (uint64_t j = 0; j < length; ++j) {
-        text += (j > 0 ? " " : "") + (good && j == place ? std::string("good") : words[6 + rng.below(26)]);
+        if (j > 0) text += ' ';
+        text += good && j == place ? "good" : words[6 + rng.below(26)];
       }
       text += good ? "\tyes\n" : "\tno\n";
     }

@@ -8,21 +8,21 @@
 namespace nxm {
 namespace {
 
-enum class Kind : uint8_t { kLetter, kSpace, kPunctuation };
+enum class CharKind : uint8_t { kLetter, kSpace, kPunctuation };
 
-Kind kind_of(char32_t cp) {
-  if (is_whitespace(cp)) return Kind::kSpace;
-  return is_punctuation(cp) ? Kind::kPunctuation : Kind::kLetter;
+CharKind kind_of(char32_t cp) {
+  if (is_whitespace(cp)) return CharKind::kSpace;
+  return is_punctuation(cp) ? CharKind::kPunctuation : CharKind::kLetter;
 }
 
-const std::array<Kind, 128> kAscii = [] {
-  std::array<Kind, 128> kinds{};
+const std::array<CharKind, 128> kAscii = [] {
+  std::array<CharKind, 128> kinds{};
   for (char32_t c = 0; c < kinds.size(); ++c) kinds[c] = kind_of(c);
   return kinds;
 }();
 
 struct Step {
-  Kind kind;
+  CharKind kind;
   size_t bytes;
 };
 
@@ -37,12 +37,12 @@ Step step_at(std::string_view text, size_t at) {
 
 Word next_word(std::string_view text, size_t at) {
   Step step{};
-  while (at < text.size() && (step = step_at(text, at)).kind == Kind::kSpace) at += step.bytes;
+  while (at < text.size() && (step = step_at(text, at)).kind == CharKind::kSpace) at += step.bytes;
   if (at >= text.size()) return {at, at};
   const size_t begin = at;
   at += step.bytes;
-  if (step.kind == Kind::kPunctuation) return {begin, at};
-  while (at < text.size() && (step = step_at(text, at)).kind == Kind::kLetter) at += step.bytes;
+  if (step.kind == CharKind::kPunctuation) return {begin, at};
+  while (at < text.size() && (step = step_at(text, at)).kind == CharKind::kLetter) at += step.bytes;
   return {begin, at};
 }
 
