@@ -38,20 +38,23 @@ TEST_F(FinetuneTest, NanInTheStateStopsAtThatStepAndIsNeverSaved) {
   }
 }
 
-TEST_F(FinetuneTest, DamagedCheckpointIsNamed) {
-  FinetuneOptions stop_soon;
-  stop_soon.go_on = [](int64_t, int64_t step) { return step < 3; };
-  finetune(recipe(), out("run"), stop_soon);
-  fs::path tensors;
-  for (const auto& entry : fs::recursive_directory_iterator(out("run") / "checkpoints")) {
-    if (entry.path().filename() == "tensors.safetensors") tensors = entry.path();
+TEST_F(FinetuneTest, DamagedFileOfACheckpointIsNamed) {
+  finetune(recipe(), out("run"), {.go_on = [](int64_t, int64_t step) { return step < 3; }});
+  const fs::path saved = newest_checkpoint(out("run"));
+  for (const char* name : {"tensors.safetensors", "state.json"}) {
+    const std::string good = read_file(saved / name);
+    std::string bad = good;
+    char& last_digit = bad[bad.find_last_not_of("}] \n")];  // state.json stays JSON, with another number
+    last_digit = static_cast<char>(last_digit ^ 1);
+    write_file(saved / name, bad);
+    const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
+    for (const std::string& part : {(saved / name).string(), std::string("SHA-256"), std::string("--force")})
+      EXPECT_NE(text.find(part), std::string::npos) << text;
+    write_file(saved / name, good);
   }
-  std::string bytes = read_file(tensors);
-  bytes[bytes.size() - 1] = static_cast<char>(bytes[bytes.size() - 1] ^ 1);
-  write_file(tensors, bytes);
-  const std::string text = message_of([&] { finetune(recipe(), out("run"), {.resume = true}); });
-  EXPECT_NE(text.find("tensors.safetensors"), std::string::npos) << text;
-  EXPECT_NE(text.find("SHA-256"), std::string::npos) << text;
+  fs::remove(saved / "SHA256SUMS");
+  EXPECT_NE(message_of([&] { finetune(recipe(), out("run"), {.resume = true}); }).find("SHA256SUMS"),
+            std::string::npos);
 }
 
 TEST_F(FinetuneTest, SavingAStepAgainNeverLeavesTheRunWithoutACheckpoint) {

@@ -12,8 +12,7 @@ import subprocess
 import time
 
 import pytest
-import torch
-from transformers import BertConfig, BertForSequenceClassification
+from tiny_task import write_tiny_model, write_tiny_task
 
 NXM = os.environ["NXM_BIN"]
 RECIPE = """
@@ -58,20 +57,8 @@ lr = 1e-3
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kill")
-    torch.manual_seed(1)
-    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good"] + [f"w{c}" for c in "abcdefghij"]
-    model = BertForSequenceClassification(BertConfig(vocab_size=len(words), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-                                                     intermediate_size=32, max_position_embeddings=128))
-    model.save_pretrained(folder / "model")
-    (folder / "model" / "vocab.txt").write_text("\n".join(words) + "\n")
-    rng = random.Random(2)
-    for name, rows in (("train", 48), ("dev", 16)):
-        lines = ["text\tlabel"]
-        for _ in range(rows):
-            good = rng.random() < 0.5
-            sentence = [rng.choice(words[6:]) for _ in range(rng.randint(2, 8))] + ["good"] * good
-            lines.append(" ".join(sentence) + ("\tyes" if good else "\tno"))
-        (folder / f"{name}.tsv").write_text("\n".join(lines) + "\n")
+    write_tiny_model(folder / "model")
+    write_tiny_task(folder, {"train": 48, "dev": 16})
     (folder / "recipe.toml").write_text(RECIPE.format(folder=folder))
     assert finetune(folder, folder / "straight").returncode == 0
     return folder

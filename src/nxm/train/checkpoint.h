@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // A run's whole state on disk, so that a stopped run goes on to the same bytes. A checkpoint is a folder
-// checkpoints/<stage>-<step>/ with tensors.safetensors and state.json, which holds the SHA-256 of the other file.
+// checkpoints/<stage>-<step>/ with tensors.safetensors, state.json and SHA256SUMS, which `sha256sum -c` reads.
 // It appears under its name only when all of it is on the disk; the ones before it are removed after that.
 
 #include <cstdint>
