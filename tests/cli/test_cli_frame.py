@@ -92,6 +92,8 @@ def test_version():
     (["inspect", "a", "b"], "unknown argument 'b'"),
     (["inspect"], "DIR is required"),
     (["inspect", "DIR", "--pattern"], "--pattern"),
+    (["inspect", ""], "DIR: expected a value, got an empty one"),
+    (["pack", "DIR", "--out", ""], "--out: expected a value, got an empty one"),
     (["inspect", "DIR", "--pattern", "4:2"], "4:2"),
     (["inspect", "DIR", "--pattern", "0:4"], "0:4"),
     (["inspect", "DIR", "--pattern", "2:4:8"], "2:4:8"),

@@ -99,6 +99,7 @@ TEST(Reader, ErrorsNameFileLineAndRemedy) {
       {kTsv, "a\tb\ty\nA\tB\t1\n", "[f:2] label '1'"},
       {kTsv, "a\tB\ty\nA\tB\tno\n",
        "[f:1] no column 'b' in the header (did you mean 'B'?); there are 'a', 'B' and 'y'"},
+      {kTsv, "a\tb\ty\nA\tB\tno\n", "header = false", {.file = "f", .text = {"0", "1"}, .label = "y", .header = true}},
       {kTsv, "a\tb\tb\ty\nA\tB\tB\tno\n", "[f:1] the header names column 'b' twice"},
       {kTsv, "a\tb\ty\nA\tB\xC3\tno\n", "[f:2] expected UTF-8, found byte 0xc3 at byte 4"},
       {kTsv, "a\tb\ty\nA\tB\tno\n\xED\xA0\x80\tB\tno\n", "[f:3] expected UTF-8, found byte 0xed at byte 1"},

@@ -105,6 +105,7 @@ TEST(Recipe, ErrorsNameLineAndNearestKey) {
       {with_stages("[[stage]]\nmetod = 'dense'\n"), ":6]", "did you mean 'method'?"},
       {with_stages("[[stage]]\nmethod = 'dense'\nmax_seq_len = 1\n"), ":7]", "did you mean 'max_length'?"},
       {"\nlr = 1\n" + kHead, ":2]", "it belongs in [[stage]]"},
+      {"[model]\npath = \"m\n" + kHead, ":2]", "a string is not closed on this line"},
       {"model = 'x'\n[task]\nname='rte'", ":1]", "[model]"},
       {"task = 3\n[model]\npath='m'", ":1]", "[task]"},
       {kHead + "stage = 3\n", ":5]", "unknown key \"stage\" in [task]"},

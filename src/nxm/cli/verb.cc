@@ -50,6 +50,9 @@ std::string usage_problem(const CLI::App& app, const CLI::ParseError& error) {
   return fmt::format("unknown {} '{}'{}", kind, unknown[0], nearest_name(*verb, unknown[0]));
 }
 
+// A path or a name that is empty is a shell variable that was not set.
+std::string not_empty(const std::string& value) { return value.empty() ? "expected a value, got an empty one" : ""; }
+
 }  // namespace
 
 Option Option::required() {
@@ -91,11 +94,11 @@ Verb Verb::add_group(const std::string& name, const std::string& help) {
 }
 
 Option Verb::option(const std::string& name, std::string& value, const std::string& help) {
-  return Option(app_->add_option(name, value, help));
+  return Option(app_->add_option(name, value, help)->check(not_empty));
 }
 
 Option Verb::option(const std::string& name, std::vector<std::string>& value, const std::string& help) {
-  return Option(app_->add_option(name, value, help)->allow_extra_args(!name.starts_with('-')));
+  return Option(app_->add_option(name, value, help)->allow_extra_args(!name.starts_with('-'))->check(not_empty));
 }
 
 Option Verb::option(const std::string& name, int& value, const std::string& help) {

@@ -41,8 +41,9 @@ size_t find_column(const std::string& column, const SplitSpec& spec, const std::
   const auto found = std::find(first.begin(), first.end(), column);
   if (found == first.end()) {
     const std::vector<std::string_view> names(first.begin(), first.end());
-    fail(place, "no column '{}' in the header{}; there are {}", column, did_you_mean(column, names),
-         quoted_list(names));
+    const bool number = !column.empty() && column.find_first_not_of("0123456789") == std::string::npos;
+    fail(place, "no column '{}' in the header{}; there are {}{}", column, did_you_mean(column, names),
+         quoted_list(names), number ? ". Columns have numbers where the file has no header: header = false" : "");
   }
   if (std::find(found + 1, first.end(), column) != first.end()) {
     fail(place, "the header names column '{}' twice; rename one of them", column);

@@ -187,10 +187,17 @@ std::vector<std::string> recipe_differences(const Recipe& before, const Recipe& 
   std::map<std::string, std::string> keys = a;
   keys.insert(b.begin(), b.end());
   std::vector<std::string> differences;
-  for (const auto& entry : keys) {
-    const std::string& key = entry.first;
-    const auto text = [&key](const auto& map) { return map.contains(key) ? map.at(key) : std::string("(none)"); };
-    if (text(a) != text(b)) differences.push_back(fmt::format("{}: {} -> {}", key, text(a), text(b)));
+  const auto text = [](const auto& map, const std::string& key) {
+    const auto found = map.find(key);
+    return found == map.end() ? std::string("(none)") : found->second;
+  };
+  for (const auto& [key, value] : keys) {
+    const std::string before_value = text(a, key), now_value = text(b, key);
+    if (before_value == now_value) continue;
+    // Of a stage with another method, or that is no more, this one line says enough.
+    const std::string method = key.substr(0, key.rfind('.') + 1) + "method";
+    if (key != method && text(a, method) != text(b, method)) continue;
+    differences.push_back(fmt::format("{}: {} -> {}", key, before_value, now_value));
   }
   return differences;
 }

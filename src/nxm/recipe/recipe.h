@@ -82,7 +82,8 @@ struct Recipe {
   [[nodiscard]] std::string to_toml() const;
 };
 
-/// One line for each key that differs: "stage.1.lr: 5e-05 -> 0.0001". `checkpoint_every` and `keep_stages` may differ:
+/// One line for each key that differs: "stage.1.lr: 5e-05 -> 0.0001"; of a stage whose method differs or that only one
+/// of the two has, the line of its method alone. `checkpoint_every` and `keep_stages` may differ:
 /// they change what a run leaves on its way, not what it computes (`threads` may not: it changes bits).
 std::vector<std::string> recipe_differences(const Recipe& before, const Recipe& now);
 

@@ -126,7 +126,11 @@ toml::table parse_toml(std::string_view text, std::string_view source) {
   try {
     return toml::parse(text, source);
   } catch (const toml::parse_error& error) {
-    fail_usage(place(error.source()), "column {}: {}", error.source().begin.column, error.description());
+    const std::string_view what = error.description();
+    // What the parser says of the line's end inside a string.
+    const bool unclosed = what.find("string") != what.npos && what.find("control characters") != what.npos;
+    fail_usage(place(error.source()), "column {}: {}", error.source().begin.column,
+               unclosed ? "a string is not closed on this line, or holds a control character" : what);
   }
 }
 
