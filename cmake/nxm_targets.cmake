@@ -74,13 +74,14 @@ function(nxm_test room)
 endfunction()
 
 # nxm_python_test(ROOM): tests/ROOM/test_*.py, each one a ctest case run by the pytest of .venv.
-# They find the program in NXM_BIN and the build tree in NXM_BUILD; GLUE in NXM_GLUE_DIR.
+# They find the program in NXM_BIN and the build tree in NXM_BUILD; GLUE in NXM_GLUE_DIR. They are the long ones, so they
+# begin first.
 function(nxm_python_test room)
   file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${room}/test_*.py)
   foreach(script ${scripts})
     get_filename_component(name ${script} NAME_WE)
     add_test(NAME ${room}.${name} COMMAND ${NXM_PYTHON} -m pytest -q -rs -p no:cacheprovider ${script})
-    set_tests_properties(${room}.${name} PROPERTIES LABELS "${room};python" TIMEOUT 1200 ENVIRONMENT
+    set_tests_properties(${room}.${name} PROPERTIES LABELS "${room};python" TIMEOUT 1200 COST 60 ENVIRONMENT
       "NXM_BIN=${PROJECT_BINARY_DIR}/nxm;NXM_BUILD=${PROJECT_BINARY_DIR};NXM_SOURCE=${PROJECT_SOURCE_DIR}")
   endforeach()
 endfunction()

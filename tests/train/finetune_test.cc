@@ -36,9 +36,10 @@ std::map<std::string, std::string> contents(const fs::path& run) {
   std::map<std::string, std::string> files;
   for (const auto& entry : fs::recursive_directory_iterator(run)) {
     const std::string name = fs::relative(entry.path(), run).string();
-    // Times of day and seconds taken are what may differ: TensorBoard, results, the card, checkpoints' state.json.
+    // Times of day and seconds taken are what may differ: TensorBoard, results, the card, checkpoints' state.json and
+    // its hash.
     const bool timed = name.starts_with("runs") || name == "all_results.json" || name.ends_with("README.md") ||
-                       name.ends_with("state.json");
+                       name.ends_with("state.json") || name.ends_with("SHA256SUMS");
     if (entry.is_regular_file() && !timed) files[name] = sha256_of_file(entry.path());
   }
   return files;

@@ -132,12 +132,12 @@ FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const Finetu
   FinetuneResult done;
   done.stages = state.results;
   if (state.stage >= static_cast<int64_t>(recipe.stages.size())) {
-    say("nothing left to do: this run is finished");
     done.model = folder.model();
     if (!fs::exists(done.model / kConfigFile)) {
       fail(done.model.string(),
            "this run is finished, but its model is gone. Copy it back, or train anew with --force");
     }
+    say("nothing left to do: this run is finished");
     return done;
   }
   say(fmt::format("{}: {} train rows, {} dev rows; {}", recipe.task.name, train_rows.rows.size(), dev_rows.rows.size(),
