@@ -113,6 +113,12 @@ def test_predict_errors(tmp_path, text, arguments, code, says):
     assert result.returncode == code and says in result.stderr, result.stderr
 
 
+def test_an_answer_is_one_line_whatever_the_label(tmp_path):
+    model = make_model(tmp_path / "m", ["a\nb", "c\td"])
+    lines = nxm("predict", "--model", model, text="good film\nbad film\n").stdout.splitlines()
+    assert len(lines) == 2 and all(line.split("\t")[0] in ("a b", "c d") and line.count("\t") == 1 for line in lines)
+
+
 def test_a_program_that_waits_is_answered_line_by_line(tmp_path):
     folder = make_model(tmp_path / "m", LABELS)
     with subprocess.Popen([NXM, "predict", "--model", folder, "--unbuffered"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -240,6 +240,9 @@ def test_the_score_may_not_drop(tmp_path):
     assert "the score drops by" in result.stderr and answer("inspect", tmp_path / "int8")["packed"] == "int8"
     scored = answer("eval", "--model", tmp_path / "int8", *task)
     assert scored["score"] == told["score"]
+    for drop in ("nan", "-nan", "-1", "101", "much"):
+        refused(tmp_path, 2, "--max-drop", folder, "--out", tmp_path / "p", *task, f"--max-drop={drop}")
+    refused(tmp_path, 2, "which score", folder, "--out", tmp_path / "p", "--max-drop", "0.5")
     words = run("pack", folder, "--out", tmp_path / "loose", "--precision", "int8", *task, "--max-drop", "100")
     assert words.returncode == 0 and "sst2 on dev: 100.00 before" in words.stdout
 
@@ -289,6 +292,12 @@ def test_weights_that_a_precision_cannot_store(tmp_path):
     save_file(tensors, folder / "model.safetensors")
     for precision in ("f32", "bf16", "f16", "int8"):
         refused(tmp_path, 1, LAYERS[2], folder, "--out", tmp_path / "p", "--precision", precision)
+    tensors[LAYERS[2]][1, 1] = 0
+    other = "bert.pooler.dense.bias"
+    tensors[other] = np.array([0, np.inf], np.float32)
+    save_file(tensors, folder / "model.safetensors")
+    for precision in ("f32", "int8"):
+        refused(tmp_path, 1, f"[{other}] holds NaN or infinite", folder, "--out", tmp_path / "p", "--precision", precision)
 
 
 def test_flags(tmp_path):
@@ -310,9 +319,18 @@ def test_outputs(tmp_path):
     for force in ([], ["--force"]):
         for out in (folder, folder / "p", tmp_path / "link", tmp_path / "full" / ".." / "m"):
             refused(tmp_path, 1, "is the model's folder", folder, "--out", out, *force)
-    refused(tmp_path, 1, "--force", folder, "--out", tmp_path / "full")
+    for force in ([], ["--force"]):
+        refused(tmp_path, 1, "not a model's", folder, "--out", tmp_path / "full", *force)
     refused(tmp_path, 1, "found a file", folder, "--out", tmp_path / "full" / "notes.txt", "--force")
+    (tmp_path / "full" / "config.json").write_text('{"my": "settings"}')
+    refused(tmp_path, 1, "not a model's", folder, "--out", tmp_path / "full", "--force")
+    assert (tmp_path / "full" / "config.json").read_text() == '{"my": "settings"}'
+    weights = (folder / "model.safetensors").read_bytes()
+    (tmp_path / "full" / "model-00001-of-00001.safetensors").write_bytes(weights)
+    (tmp_path / "full" / "model.safetensors.index.json").write_text("{}")
+    refused(tmp_path, 1, "replace it by --force", folder, "--out", tmp_path / "full")
     answer("pack", folder, "--out", tmp_path / "full", "--force")
+    assert not list((tmp_path / "full").glob("model*0*")) and not list((tmp_path / "full").glob("*index*")), "of the old model"
     assert (tmp_path / "full" / "notes.txt").read_text() == "mine"
     answer("pack", folder, "--out", tmp_path / "full", "--force", "--precision", "int8")
     assert answer("inspect", tmp_path / "full")["packed"] == "int8"

@@ -127,9 +127,11 @@ TEST(Session, WhatCannotAnswer) {
   const Text pair{"w5", "w6"};
   testing::expect_error([&] { static_cast<void>(session.predict({&pair, 1})); }, {"type_vocab_size", "pairs"});
 
-  const ModelFolder damaged(small_config(), std::nullopt, std::numeric_limits<float>::quiet_NaN());
-  testing::expect_error([&] { static_cast<void>(Session::load(damaged.path()).predict("w5")); },
-                        {"the model answers nan", "damaged"});
+  const ModelFolder large(small_config(), std::nullopt, [](auto& model) {
+    model.values("classifier.weight").assign(3 * 64, std::numeric_limits<float>::max());
+  });
+  testing::expect_error([&] { static_cast<void>(Session::load(large.path()).predict("w5")); },
+                        {"the model answers", "damaged"});
 
   const ModelFolder other;  // its weights, this one's config.json
   std::filesystem::copy_file(other.path() / "model.safetensors", one_type.path() / "model.safetensors",
@@ -137,6 +139,71 @@ TEST(Session, WhatCannotAnswer) {
   testing::expect_error([&] { Session::load(one_type.path()); }, {"token_type_embeddings", "[1, 64]", "[2, 64]"});
   std::filesystem::remove(other.path() / "vocab.txt");
   testing::expect_error([&] { Session::load(other.path()); }, {"tokenizer.json"});
+}
+
+TEST(Session, DamagedWeightsAreNamedInEveryPrecision) {
+  constexpr float kNan = std::numeric_limits<float>::quiet_NaN(), kInf = std::numeric_limits<float>::infinity();
+  const std::string layer = "bert.encoder.layer.0.";
+  for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kInt8}) {
+    for (const std::string& name :
+         {std::string("bert.embeddings.position_embeddings.weight"), layer + "attention.self.key.bias",
+          layer + "intermediate.dense.weight", layer + "output.LayerNorm.weight", std::string("classifier.bias")}) {
+      const ModelFolder damaged(small_config(), std::nullopt,
+                                [&](auto& model) { model.values(name)[0] = name.ends_with("bias") ? kNan : kInf; });
+      testing::expect_error([&] { Session::load(damaged.path(), {.precision = precision}); }, {name, "damaged"});
+    }
+    const ModelFolder words(small_config(), std::nullopt, [&](auto& model) {
+      model.values("bert.embeddings.word_embeddings.weight")[7 * 64 + 63] = kNan;
+    });
+    const Session session = Session::load(words.path(), {.precision = precision});
+    EXPECT_NO_THROW(static_cast<void>(session.predict("w5 w6 w8"))) << "nobody asks for that row";
+    testing::expect_error([&] { static_cast<void>(session.predict("w5 w6 w7 w8")); },
+                          {"word_embeddings", "row 7", "damaged"});
+  }
+}
+
+TEST(Session, AWordTableOfIntegersIsNamed) {
+  const ModelFolder folder(
+      small_config(), std::nullopt,
+      [](auto& model) {
+        std::ranges::find(model.tensors, "bert.embeddings.word_embeddings.weight", &TensorToWrite::name)->dtype =
+            DType::kI32;
+      },
+      true);
+  testing::expect_error([&] { Session::load(folder.path()); }, {"word_embeddings", "floating point", "I32"});
+}
+
+TEST(Session, TheClaimedPatternIsRunOrSaid) {
+  const auto layer_of = [](const char* text, Precision precision, bool claimed) {
+    ModelConfig config = small_config();
+    if (claimed) config.extra["nxm"] = {{"pattern", text}};
+    const ModelFolder folder(config, Pattern::parse(text));
+    return Session::load(folder.path(), {.precision = precision}).layers()[0];
+  };
+  EXPECT_EQ(layer_of("2:8", Precision::kInt8, true).pattern, "2:8");
+  EXPECT_EQ(layer_of("2:8", Precision::kInt8, false).pattern, "2:8");
+  const LayerInfo odd = layer_of("1:64", Precision::kF32, true);  // no kernel of its own, and also 1:4
+  EXPECT_EQ(odd.pattern, "1:64");
+  EXPECT_NE(layer_of("3:32x4", Precision::kF32, true).why, "not sparse");
+  EXPECT_EQ(layer_of("3:32x4", Precision::kF32, true).pattern, "3:32x4");
+}
+
+TEST(Session, LongTextsAreCutAsAsked) {
+  const ModelFolder folder;
+  std::string many;
+  for (int i = 0; i < 60; ++i) many += fmt::format("w{} ", 5 + i % 40);
+  const auto logits = [&](int64_t max_length, std::string_view text) {
+    return Session::load(folder.path(), {.max_length = max_length}).predict(text).logits;
+  };
+  EXPECT_EQ(logits(0, many), logits(40, many)) << "the positions are fewer than 128";
+  EXPECT_EQ(logits(6, many), logits(40, "w5 w6 w7 w8"));
+  EXPECT_NE(logits(6, many), logits(40, many));
+  for (const int64_t bad : {-1, 3, 41}) {
+    EXPECT_THROW(static_cast<void>(Session::load(folder.path(), {.max_length = bad})), UsageError) << bad;
+  }
+  for (const int bad : {-5, 5000}) {
+    EXPECT_THROW(static_cast<void>(Session::load(folder.path(), {.threads = bad})), UsageError) << bad;
+  }
 }
 
 TEST(Session, FilesOfDifferentModels) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -32,10 +33,10 @@ inline ModelConfig small_config() {
 class ModelFolder {
  public:
   explicit ModelFolder(const ModelConfig& config = small_config(), std::optional<Pattern> pattern = std::nullopt,
-                       float damage = 0) {
+                       const std::function<void(RandomModel&)>& change = {}, bool any_type = false) {
     RandomModel model(config, pattern);
-    if (damage != 0) model.values("bert.embeddings.LayerNorm.bias")[3] = damage;
-    write_model_dir(path(), config, model.tensors, "");
+    if (change) change(model);
+    (any_type ? write_model_files : write_model_dir)(path(), config, model.tensors, "");
     std::ofstream vocab(path() / "vocab.txt");
     for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) vocab << token << '\n';
     for (int64_t i = 5; i < config.vocab_size; ++i) vocab << 'w' << i << '\n';

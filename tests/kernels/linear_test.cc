@@ -108,6 +108,67 @@ TEST_P(EveryKernel, EqualsTheReferenceOnRaggedShapes) {
   }
 }
 
+TEST_P(EveryKernel, AnActivationThatIsNotFiniteIsNotAnswered) {
+  const LinearKernel& kernel = GetParam();
+  if (!testing::runs_here(kernel.needs)) GTEST_SKIP() << "needs " << name_of(kernel.needs);
+  ThreadPool pool(1);
+  Rng rng(5, kernel.name);
+  for (const std::string pattern : {"dense", "2:4"}) {
+    const Layer layer(pattern, DType::kF32, 40, 176, rng);
+    if (!kernel.takes(layer.source)) continue;
+    const auto linear = kernel.make(layer.source);
+    for (const int64_t at : {0, 3, 100, 170, 175}) {
+      for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                              -std::numeric_limits<float>::infinity()}) {
+        auto x = normal(3 * 176, rng);
+        x[static_cast<size_t>(176 + at)] = bad;
+        const auto y = run(*linear, x, 3, 176, 40, {layer.bias.data(), false}, pool);
+        for (int64_t i = 0; i < 3 * 40; ++i) {
+          // Sparse floats do not look at every activation.
+          if (i / 40 == 1 && pattern == "2:4" && kernel.precision != Precision::kInt8) continue;
+          ASSERT_EQ(std::isfinite(y[static_cast<size_t>(i)]), i / 40 != 1)
+              << kernel.name << ", " << bad << " at " << at;
+        }
+      }
+    }
+  }
+}
+
+TEST(MakeLinear, SumsThatInt8CouldNotHoldAreMadeInF32) {
+  ThreadPool pool(1);
+  const int64_t inputs = kInt8Inputs / 4 * 4 + 4;
+  std::vector<float> ones(static_cast<size_t>(inputs), 1.0F);
+  const LinearSource source{.dense = {ones.data(), 1, inputs}};
+  for (const Target target : available_targets()) {
+    const LinearChoice choice = make_linear(source, Precision::kInt8, target);
+    EXPECT_EQ(run(*choice.linear, ones, 1, inputs, 1, {}, pool), std::vector<float>{static_cast<float>(inputs)})
+        << choice.kernel;
+    EXPECT_NE(choice.why.find("32 bits"), std::string::npos) << choice.why;
+  }
+  ones.resize(static_cast<size_t>(kInt8Inputs));
+  const LinearSource narrow{.dense = {ones.data(), 1, kInt8Inputs}};
+  const auto widest =
+      run(*make_linear(narrow, Precision::kInt8, chosen_target()).linear, ones, 1, kInt8Inputs, 1, {}, pool);
+  ASSERT_EQ(widest.size(), 1U);
+  EXPECT_NEAR(widest[0] / static_cast<float>(kInt8Inputs), 1, 1e-5);
+}
+
+TEST(MakeLinear, RunsSparseSaysBeforehandWhatItDoes) {
+  Rng rng(6, "runs sparse");
+  for (const std::string& pattern : kPatterns) {
+    if (pattern == "dense") continue;
+    const Layer layer(pattern, DType::kF32, 96, whole_groups(pattern, 128), rng);
+    for (const Target target : available_targets()) {
+      for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kInt8}) {
+        const LinearChoice choice = make_linear(layer.source, precision, target);
+        const bool expanded = choice.why.find("expanded") != std::string::npos;
+        EXPECT_EQ(runs_sparse(Pattern::parse(pattern), 96, layer.source.inputs(), precision, target), !expanded)
+            << pattern << " " << choice.kernel;
+      }
+    }
+  }
+}
+
 /// The reference against sums made here, so that both do not err alike.
 TEST(Reference, IsTheProduct) {
   Rng rng(2, "reference");

@@ -29,7 +29,7 @@ def consumer(tmp_path_factory):
 def test_both_interfaces_answer_as_the_program_does(consumer):
     model = consumer / "model"
     run(NXM, "bench", "--shape", "minilm", "--pattern", "2:4", "--save", model, "--tokens", "2", "--json")
-    text = "word7 word8 word9"
+    text = "word7 word8 word9 " * 100  # all three cut it to the same length
     answer = json.loads(run(NXM, "predict", "--model", model, "--json", input=text + "\n"))
     label, score = run(consumer / "build" / "predict", model, input=text + "\n").split("\t")
     assert label == answer["label"] and float(score) == pytest.approx(answer["score"], abs=1e-5)

@@ -66,6 +66,13 @@ class TemporaryFolder {
   fs::path path_;
 };
 
+void check_tokens(const BenchFlags& flags, const ModelConfig& config) {
+  if (flags.tokens > config.max_position_embeddings) {
+    fail_usage("tokens", "{} tokens are more than the model's {} positions", flags.tokens,
+               config.max_position_embeddings);
+  }
+}
+
 Session load(const BenchFlags& flags) {
   const SessionOptions options{
       .threads = flags.threads, .precision = parse_precision(flags.precision), .dense = flags.dense, .pin = flags.pin};
@@ -76,6 +83,7 @@ Session load(const BenchFlags& flags) {
   }
   std::optional<Pattern> pattern;
   if (!flags.pattern.empty()) pattern = Pattern::parse(flags.pattern);
+  check_tokens(flags, random_model_config(flags.shape));  // before a model is written
   const TemporaryFolder temporary;
   const fs::path folder = flags.save.empty() ? temporary.path() : fs::path(flags.save);
   write_random_model(folder, flags.shape, pattern);
@@ -191,10 +199,7 @@ void print_words(const OrderedJson& result, const Times& times, bool explain) {
 void bench(const BenchFlags& flags) {
   const Session session = load(flags);
   if (flags.pin) pin_this_thread(0);
-  if (flags.tokens > session.config().max_position_embeddings) {
-    fail_usage("tokens", "{} tokens are more than the model's {} positions", flags.tokens,
-               session.config().max_position_embeddings);
-  }
+  check_tokens(flags, session.config());
   const Times times = measure(session, random_batch(flags.batch, flags.tokens, session.config().vocab_size));
   const OrderedJson result = to_json(session, flags, times);
   if (flags.json) {

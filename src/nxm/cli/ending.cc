@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <new>
 #include <string_view>
 #include <system_error>
@@ -27,7 +28,9 @@ Ending ending_of(const std::exception_ptr& exception) {
     return {kUsage, error.what()};
   } catch (const Error& error) {
     return {kWorld, error.what()};
-  } catch (const std::system_error& error) {  // std::filesystem's errors are of this kind too
+  } catch (const std::filesystem::filesystem_error& error) {
+    return {kWorld, Error(error.path1().string(), error.code().message()).what()};
+  } catch (const std::system_error& error) {
     return {error.code() == std::errc::broken_pipe ? kBrokenPipe : kWorld, error.what()};
   } catch (const std::bad_alloc&) {
     return {kWorld, "out of memory"};

@@ -32,18 +32,22 @@ OrderedJson libraries() {
           {"CLI11", CLI11_VERSION},
           {"libcurl", curl_version_info(CURLVERSION_NOW)->version},
           {"OpenSSL", OpenSSL_version(OPENSSL_VERSION_STRING)},
-          {"utf8proc", utf8proc_version()}};
+          {"utf8proc", utf8proc_version()},
+          {"Highway", highway_version()}};
 }
 
 // Names of the kernels that the chosen target can run.
 OrderedJson kernels() {
-  const auto targets = available_targets();
-  const auto end = std::ranges::find(targets, chosen_target());
   OrderedJson names = OrderedJson::array();
   for (const LinearKernel& kernel : linear_kernels()) {
-    if (end != targets.end() && std::find(targets.begin(), end + 1, kernel.needs) != end + 1)
-      names.push_back(kernel.name);
+    if (includes(chosen_target(), kernel.needs)) names.push_back(kernel.name);
   }
+  return names;
+}
+
+OrderedJson targets() {
+  OrderedJson names = OrderedJson::array();
+  for (const Target target : available_targets()) names.push_back(name_of(target));
   return names;
 }
 
@@ -57,6 +61,7 @@ OrderedJson gather() {
                       {"threads", budget.threads},
                       {"threads_reason", budget.reason}};
   info["target"] = name_of(chosen_target());
+  info["targets"] = targets();
   info["kernels"] = kernels();
   info["torch"] = nullptr;
   if (const auto torch = torch_info()) info["torch"] = {{"version", torch->version}, {"compute", torch->compute}};
@@ -71,7 +76,8 @@ OrderedJson gather() {
 
 void print_words(const OrderedJson& info) {
   const auto text = [](const OrderedJson& value) { return value.get<std::string>(); };
-  std::string isa, kernels, versions;
+  std::string isa, targets, kernels, versions;
+  for (const auto& name : info["targets"]) targets += (targets.empty() ? "" : " ") + text(name);
   for (const auto& name : info["kernels"]) kernels += text(name) + " ";
   for (const auto& flag : info["isa"]) isa += text(flag) + " ";
   for (const auto& [name, version] : info["libraries"].items()) versions += fmt::format("{} {}, ", name, text(version));
@@ -81,7 +87,7 @@ void print_words(const OrderedJson& info) {
   fmt::print("nxm        {}\n", text(info["version"]));
   fmt::print("processor  {}\n", text(info["cpu"]));
   fmt::print("ISA        {}\n", isa);
-  fmt::print("target     {}\n", text(info["target"]));
+  fmt::print("target     {} (of {})\n", text(info["target"]), targets);
   fmt::print("kernels    {}\n", kernels);
   fmt::print("threads    {} ({})\n", info["threads"].get<int>(), text(info["threads_reason"]));
   fmt::print("training   {}\n", torch.is_null() ? "no: built without LibTorch"

@@ -10,10 +10,6 @@
 namespace nxm::cli {
 namespace {
 
-// What is looked for when nobody names a pattern: the sparsest first, and of equal density the smallest group first.
-// A matrix that is 2:4 is also 4:8, so the first that holds says the most.
-constexpr Pattern kUsual[] = {{1, 8}, {1, 4}, {2, 8}, {4, 16}, {1, 2}, {2, 4}, {4, 8}, {8, 16}, {16, 32}, {32, 64}};
-
 InspectedLayer read_layer(const ModelDir& model, const std::string& name, const std::vector<Pattern>& patterns,
                           bool named) {
   const TensorInfo& info = model.info(name);
@@ -64,7 +60,7 @@ Inspection inspect(const ModelDir& model, const std::optional<Pattern>& named) {
     result.patterns = {*named};
     result.pattern = 0;
   } else {
-    result.patterns.assign(std::begin(kUsual), std::end(kUsual));
+    result.patterns.assign(std::begin(kUsualPatterns), std::end(kUsualPatterns));
   }
   for (const std::string& name : sparsified_names(model.config())) {
     result.layers.push_back(read_layer(model, name, result.patterns, named.has_value()));
@@ -86,18 +82,6 @@ std::vector<DamagedTensor> damaged_tensors(const ModelDir& model) {
     if (count > 0) damaged.push_back({name, count});
   }
   return damaged;
-}
-
-std::optional<Pattern> claimed_pattern(const ModelConfig& config) {
-  const auto nxm = config.extra.find("nxm");
-  if (nxm == config.extra.end() || !nxm->is_object()) return std::nullopt;
-  const auto pattern = nxm->find("pattern");
-  if (pattern == nxm->end() || !pattern->is_string()) return std::nullopt;
-  try {
-    return Pattern::parse(pattern->get<std::string>());
-  } catch (const UsageError& error) {
-    fail("config.json", "$.nxm.pattern: {}", error.what());
-  }
 }
 
 }  // namespace nxm::cli

@@ -50,7 +50,4 @@ struct DamagedTensor {
 /// The tensors of floats, of all that the model holds, that hold a NaN or an infinity; by name.
 std::vector<DamagedTensor> damaged_tensors(const ModelDir& model);
 
-/// "nxm": {"pattern": "2:4"} of config.json.
-std::optional<Pattern> claimed_pattern(const ModelConfig& config);
-
 }  // namespace nxm::cli

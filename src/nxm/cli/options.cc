@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "nxm/core/error.h"
+#include "nxm/data/dataset.h"
 #include "nxm/io/hub.h"
 #include "nxm/recipe/recipe.h"
 

@@ -54,6 +54,5 @@ std::filesystem::path model_folder(const std::string& model);
 /// Tokens an example is cut to: `given`, or for 0 the usual 128 or the model's positions if those are fewer. Throws
 /// UsageError if `given` is more than the positions.
 int64_t length_for(const ModelConfig& config, int64_t given);
-inline constexpr int64_t kUsualLength = 128;  // GLUE's usual cut, and a stage's default
 
 }  // namespace nxm::cli

@@ -16,17 +16,20 @@
 #include "nxm/core/error.h"
 #include "nxm/io/json_fields.h"
 #include "nxm/io/pack_model.h"
+#include "nxm/io/packed_info.h"
 #include "nxm/report/progress.h"
 #include "nxm/report/table.h"
 
 namespace nxm::cli {
 namespace {
 
+constexpr double kNotGiven = -1, kUsualDrop = 0.5;  // of --max-drop
+
 struct Flags {
   std::string folder, out, pattern, precision = "f32";
   bool undo = false, force = false, json = false;
   TaskOptions task;
-  double max_drop = 0.5;
+  double max_drop = kNotGiven;
   RunOptions run;
 };
 
@@ -102,6 +105,9 @@ Outcome pack_or_undo(const Flags& flags, const ModelDir& model) {
 Outcome pack(const Flags& flags) {
   const ModelDir model(flags.folder);
   if (flags.task.task.empty() && flags.task.data.empty() && flags.task.recipe.empty()) {
+    if (flags.max_drop != kNotGiven) {
+      fail_usage("--max-drop", "the drop of which score? Give --task NAME and --data FOLDER, or --recipe FILE");
+    }
     return pack_or_undo(flags, model);
   }
   const TaskChoice choice = choose_task(flags.task, {.model = flags.folder}, "pack");
@@ -175,8 +181,8 @@ void add_pack(Verb app) {
   verb.flag("--undo", flags->undo, "Make a plain model of a packed one").excludes(precision).excludes(pattern);
   verb.flag("--force", flags->force, "Replace the model that is in the --out folder");
   flags->task.add_to(verb);
-  verb.option("--max-drop", flags->max_drop, "Points of 100 that the task's score on dev may drop")
-      .show_default()
+  verb.option("--max-drop", flags->max_drop,
+              fmt::format("Points of 100 that the task's score on dev may drop (default: {})", kUsualDrop))
       .within_real(0.0, 100.0);
   verb.option("--threads", flags->run.threads, "Threads for scoring; 0: all that this process may use")
       .show_default()
@@ -192,9 +198,10 @@ void add_pack(Verb app) {
     } else {
       print_words(outcome, *flags);
     }
-    if (outcome.quality && outcome.quality->drop() > flags->max_drop) {
+    const double allowed = flags->max_drop == kNotGiven ? kUsualDrop : flags->max_drop;
+    if (outcome.quality && outcome.quality->drop() > allowed) {
       fmt::print(stderr, "nxm: the score drops by {:.2f} points, more than {:g}; {} holds the model all the same\n",
-                 outcome.quality->drop(), flags->max_drop, flags->out);
+                 outcome.quality->drop(), allowed, flags->out);
       exit_code = 1;
     }
   });

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <exception>
@@ -58,7 +59,12 @@ bool read_chunk(Requests& requests, size_t lines, Chunk& chunk) {
 std::string answer_line(std::span<const float> logits, const std::vector<std::string>& labels, const std::string& place,
                         bool json) {
   const Answer answer = answer_of(logits, labels, place);
-  if (!json) return fmt::format("{}\t{:.6f}\n", answer.label, answer.score);
+  if (!json) {
+    std::string label(answer.label);  // of whatever characters: an answer stays one line of two columns
+    std::ranges::replace_if(
+        label, [](unsigned char c) { return c < 0x20; }, ' ');
+    return fmt::format("{}\t{:.6f}\n", label, answer.score);
+  }
   const OrderedJson line{
       {"label", answer.label}, {"score", answer.score}, {"logits", std::vector<float>(logits.begin(), logits.end())}};
   return line.dump() + '\n';

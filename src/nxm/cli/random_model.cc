@@ -19,20 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-ModelConfig config_of(std::string_view shape) {
-  ModelConfig config;  // BERT-base
-  config.labels = {"negative", "positive"};
-  config.problem_type = "single_label_classification";
-  if (shape == "minilm") {
-    config.num_hidden_layers = 6;
-    config.hidden_size = 384;
-    config.intermediate_size = 1536;
-  } else if (shape != "bert-base") {
-    fail_usage("shape", "expected minilm or bert-base, got '{}'", shape);
-  }
-  return config;
-}
-
 // As BERT is initialised: normal weights, LayerNorms of one and zero.
 std::vector<float> initial(const std::string& name, const std::vector<int64_t>& shape, double deviation) {
   size_t count = 1;
@@ -53,8 +39,23 @@ std::string vocabulary(int64_t size) {
 
 }  // namespace
 
+ModelConfig random_model_config(std::string_view shape) {
+  ModelConfig config;  // BERT-base
+  config.labels = {"negative", "positive"};
+  config.problem_type = "single_label_classification";
+  if (shape == "minilm") {
+    config.num_hidden_layers = 6;
+    config.hidden_size = 384;
+    config.intermediate_size = 1536;
+  } else if (shape != "bert-base") {
+    fail_usage("shape", "expected minilm or bert-base, got '{}'", shape);
+  }
+  return config;
+}
+
 void write_random_model(const fs::path& folder, std::string_view shape, const std::optional<Pattern>& pattern) {
-  const ModelConfig config = config_of(shape);
+  ModelConfig config = random_model_config(shape);
+  if (pattern) config.extra["nxm"] = {{"pattern", pattern->str()}};
   if (std::error_code ignored; fs::exists(folder, ignored) && !fs::is_empty(folder, ignored)) {
     fail(folder.string(), "this folder holds something already. Name a new one");
   }

@@ -7,8 +7,12 @@
 #include <string_view>
 
 #include "nxm/core/pattern.h"
+#include "nxm/io/model_config.h"
 
 namespace nxm::cli {
+
+/// "minilm" or "bert-base"; throws UsageError for another word.
+ModelConfig random_model_config(std::string_view shape);
 
 /// A classifier of two labels in the shape of "minilm" (6 layers of 384) or "bert-base" (12 of 768), its layers in
 /// `pattern`, with a vocabulary of meaningless words. Loads in transformers. The same weights each time. Throws

@@ -71,7 +71,10 @@ Option Option::within(int64_t lowest, int64_t most) {
 }
 
 Option Option::within_real(double lowest, double most) {
-  option_->check(CLI::Range(lowest, most));
+  const auto number = [](const std::string& text) {
+    return text.find("nan") == std::string::npos ? "" : "expected a number";
+  };
+  option_->check(number)->check(CLI::Range(lowest, most));
   return *this;
 }
 

@@ -105,4 +105,12 @@ void to_f32(DType type, std::span<const std::byte> bytes, std::span<float> out) 
   }
 }
 
+bool all_finite(std::span<const float> values) {
+  constexpr uint32_t kExponent = 0x7f800000;  // all ones in NaN and infinity alone
+  uint32_t bad = 0;                           // no early end: the loop is vectorised
+  for (const float value : values)
+    bad |= static_cast<uint32_t>((std::bit_cast<uint32_t>(value) & kExponent) == kExponent);
+  return bad == 0;
+}
+
 }  // namespace nxm

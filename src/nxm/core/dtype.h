@@ -28,4 +28,7 @@ enum class DType { kBool, kU8, kI8, kU16, kI16, kF16, kBF16, kU32, kI32, kF32, k
 /// `type` a float type, else ContractError. No alignment is needed.
 void to_f32(DType type, std::span<const std::byte> bytes, std::span<float> out);
 
+/// No value is NaN or infinite. At the speed of reading them.
+[[nodiscard]] bool all_finite(std::span<const float> values);
+
 }  // namespace nxm

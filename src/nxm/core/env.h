@@ -2,7 +2,7 @@
 #pragma once
 // The only place where nxm reads the environment. Variables (see docs/cli.md):
 //   NXM_THREADS                        threads to use, instead of what affinity and cgroup allow
-//   NXM_FORCE_TARGET                   instruction set of the kernels: scalar, neon, avx2 (kernels/target.h)
+//   NXM_FORCE_TARGET                   instruction set of the kernels: scalar, avx2, … (kernels/target.h)
 //   NXM_CACHE                          where `nxm demo` keeps what it fetched ($XDG_CACHE_HOME/nxm, ~/.cache/nxm)
 //   NO_COLOR, TERM                     plain output
 //   HF_ENDPOINT HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE XDG_CACHE_HOME HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH

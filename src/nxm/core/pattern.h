@@ -30,4 +30,10 @@ struct Pattern {
   bool operator==(const Pattern&) const = default;
 };
 
+/// What is looked for where nobody names a pattern: the sparsest first, of equal density the smallest group, and each
+/// first with choices shared by two rows. A matrix that is 2:4 is also 4:8, so the first that holds says the most.
+inline constexpr Pattern kUsualPatterns[] = {
+    {1, 8, 2}, {1, 8}, {1, 4, 2}, {1, 4}, {2, 8, 2},  {2, 8},  {4, 16, 2},  {4, 16},  {1, 2, 2},   {1, 2},
+    {2, 4, 2}, {2, 4}, {4, 8, 2}, {4, 8}, {8, 16, 2}, {8, 16}, {16, 32, 2}, {16, 32}, {32, 64, 2}, {32, 64}};
+
 }  // namespace nxm

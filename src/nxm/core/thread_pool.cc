@@ -22,8 +22,6 @@
 namespace nxm {
 namespace {
 
-constexpr int kMaxThreads = 4096;  // a slip of the keyboard should not exhaust the machine
-
 int threads_asked_for(const std::string& text) {
   int threads = 0;
   const char* end = text.data() + text.size();

@@ -12,6 +12,8 @@ namespace nxm {
 /// v2, rounded up), at least 1. NXM_THREADS overrides it.
 int available_threads();
 
+inline constexpr int kMaxThreads = 4096;  ///< of a pool: a slip of the keyboard should not exhaust the machine
+
 /// Keeps the calling thread on the processor at place `index` (modulo their number) of its affinity mask. For speed
 /// alone: does nothing where the kernel refuses.
 void pin_this_thread(int index);

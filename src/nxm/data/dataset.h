@@ -13,6 +13,9 @@
 
 namespace nxm {
 
+/// Tokens of an example, special ones included, where nobody says: GLUE's usual cut, and a stage's default.
+inline constexpr int64_t kUsualLength = 128;
+
 /// All examples of a split, tokens end to end. Example i owns tokens [begin[i], begin[i + 1]).
 struct Dataset {
   std::vector<int32_t> ids{};

@@ -18,7 +18,12 @@ Embedding::Embedding(const LayerReader& reader)
       type_(reader.check_shape(kWords).dtype),
       words_(reader.dir().piece(kWords)),
       positions_(reader.tensor("bert.embeddings.position_embeddings.weight")),
-      types_(reader.tensor("bert.embeddings.token_type_embeddings.weight")) {}
+      types_(reader.tensor("bert.embeddings.token_type_embeddings.weight")),
+      where_(reader.dir().folder().string()) {
+  if (!is_float(type_)) {
+    fail(where_, "tensor '{}': expected floating point, found {}. Fetch the model again", kWords, name_of(type_));
+  }
+}
 
 void Embedding::sum(const Batch& batch, int64_t begin, int64_t end, float* out) const {
   const auto width = static_cast<size_t>(hidden_);
@@ -34,6 +39,10 @@ void Embedding::sum(const Batch& batch, int64_t begin, int64_t end, float* out) 
     }
     const float* position = positions_.data() + batch.positions[r] * hidden_;
     const float* type = types_.data() + batch.type_ids[r] * hidden_;
+    if (!all_finite({x, width})) {
+      fail(where_, "tensor '{}' holds NaN or infinite values in row {}: it is damaged. Fetch or train the model again",
+           kWords, batch.ids[r]);
+    }
     for (size_t i = 0; i < width; ++i) x[i] += type[i] + position[i];
   }
 }

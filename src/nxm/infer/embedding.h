@@ -3,6 +3,7 @@
 // The sum of word, position and type embedding of each token. Not the LayerNorm behind it (encoder.h).
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "nxm/core/dtype.h"
@@ -17,7 +18,8 @@ class Embedding {
  public:
   explicit Embedding(const LayerReader& reader);
 
-  /// out (end - begin, H) <- the sums for rows [begin, end) of the batch. Throws Error if the file was cut short.
+  /// out (end - begin, H) <- the sums for rows [begin, end) of the batch. Throws Error if the file was cut short,
+  /// or a word's row is not finite.
   void sum(const Batch& batch, int64_t begin, int64_t end, float* out) const;
   [[nodiscard]] size_t bytes() const;
 
@@ -26,6 +28,7 @@ class Embedding {
   DType type_;
   FilePiece words_;
   std::vector<float> positions_, types_;
+  std::string where_;
 };
 
 }  // namespace nxm

@@ -6,7 +6,8 @@
 #include <algorithm>
 
 #include "nxm/core/error.h"
-#include "nxm/infer/find_pattern.h"
+#include "nxm/core/mask.h"
+#include "nxm/io/packed_info.h"
 
 namespace nxm {
 namespace {
@@ -32,7 +33,10 @@ DType stored_type(Precision precision) {
 }  // namespace
 
 LayerReader::LayerReader(const ModelDir& dir, const ModelConfig& config, Target target, bool dense)
-    : dir_(dir), config_(config), shapes_(expected_tensors(config)), target_(target), dense_(dense) {}
+    : dir_(dir), config_(config), shapes_(expected_tensors(config)), target_(target), dense_(dense) {
+  if (const auto claimed = claimed_pattern(config)) patterns_.push_back(*claimed);
+  patterns_.insert(patterns_.end(), std::begin(kUsualPatterns), std::end(kUsualPatterns));
+}
 
 const TensorInfo& LayerReader::check_shape(const std::string& name) const {
   const TensorInfo& info = dir_.info(name);
@@ -47,6 +51,10 @@ const TensorInfo& LayerReader::check_shape(const std::string& name) const {
 std::vector<float> LayerReader::tensor(const std::string& name) const {
   std::vector<float> values(static_cast<size_t>(check_shape(name).elements()));
   dir_.read_f32(name, values);
+  if (!all_finite(values)) {
+    fail(dir_.folder().string(),
+         "tensor '{}' holds NaN or infinite values: it is damaged. Fetch or train the model again", name);
+  }
   return values;
 }
 
@@ -66,6 +74,19 @@ std::vector<float> LayerReader::dense_rows(const std::vector<std::string>& weigh
   return all;
 }
 
+LayerReader::Found LayerReader::find_pattern(MatrixView<const float> weight, Precision precision) const {
+  Found found;
+  for (const Pattern& pattern : patterns_) {
+    if (!keeps_pattern(weight, pattern)) continue;
+    if (!found.kept) found = {pattern, pattern};
+    if (runs_sparse(pattern, weight.rows, weight.cols, precision, target_)) {
+      found.run = pattern;
+      break;
+    }
+  }
+  return found;
+}
+
 Layer LayerReader::linear(const LayerParts& parts) const {
   Layer layer;
   layer.info.name = fmt::format("{}{}", parts.at, fmt::join(parts.parts, "+"));
@@ -77,19 +98,22 @@ Layer LayerReader::linear(const LayerParts& parts) const {
   std::vector<float> dense;
   std::optional<Packed> packed;
   LinearSource source;
+  Found found;
   if (std::ranges::all_of(weights, [this](const std::string& weight) { return is_packed(weight); })) {
     packed = packed_rows(weights);
   } else {
     dense = dense_rows(weights);
     source.dense = {dense.data(), layer.outputs(), static_cast<int64_t>(dense.size()) / layer.outputs()};
-    const auto pattern = dense_ ? std::nullopt : find_pattern(source.dense);
-    if (pattern) packed = pack(source.dense, *pattern, stored_type(parts.precision), layer.info.name);
+    if (!dense_) found = find_pattern(source.dense, parts.precision);
+    if (found.run) packed = pack(source.dense, *found.run, stored_type(parts.precision), layer.info.name);
   }
   if (packed) source.packed = packed->view();
   LinearChoice choice = make_linear(source, parts.precision, target_, dense_);
-  layer.info.pattern = packed ? packed->pattern.str() : "dense";
+  layer.info.pattern = found.kept ? found.kept->str() : packed ? packed->pattern.str() : "dense";
   layer.info.kernel = choice.kernel;
   layer.info.why = std::move(choice.why);
+  if (found.kept != found.run)
+    layer.info.why = fmt::format("{} is run as {}: ", found.kept->str(), found.run->str()) + layer.info.why;
   layer.inputs = source.inputs();
   layer.linear = std::move(choice.linear);
   return layer;

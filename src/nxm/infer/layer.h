@@ -47,15 +47,21 @@ class LayerReader {
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] Target target() const { return target_; }
 
-  /// Parts that are all packed stay packed. Others become one dense f32 matrix, and if that keeps a pattern, it is run
-  /// in it. Throws Error for missing or misshapen tensors.
+  /// Parts that are all packed stay packed. Others become one dense f32 matrix; if that keeps the pattern that
+  /// config.json claims, or a usual one, it is run in it, of several in the first that has a kernel here. Throws Error
+  /// for tensors that are missing, misshapen or not finite.
   [[nodiscard]] Layer linear(const LayerParts& layer) const;
-  /// A tensor in f32. Throws Error as check_shape does.
+  /// A tensor in f32. Throws Error as check_shape does, and for values that are not finite.
   [[nodiscard]] std::vector<float> tensor(const std::string& name) const;
   /// Throws Error unless the directory holds the tensor in the shape that the configuration gives it.
   const TensorInfo& check_shape(const std::string& name) const;
 
  private:
+  /// The pattern that a weight keeps, and the one to run it in; both or none.
+  struct Found {
+    std::optional<Pattern> kept, run;
+  };
+  [[nodiscard]] Found find_pattern(MatrixView<const float> weight, Precision precision) const;
   [[nodiscard]] bool is_packed(const std::string& weight) const;
   [[nodiscard]] Packed packed_rows(const std::vector<std::string>& weights) const;
   [[nodiscard]] std::vector<float> dense_rows(const std::vector<std::string>& weights) const;
@@ -63,6 +69,7 @@ class LayerReader {
   const ModelDir& dir_;
   const ModelConfig& config_;
   std::map<std::string, std::vector<int64_t>> shapes_;
+  std::vector<Pattern> patterns_;  // that are looked for, in this order
   Target target_;
   bool dense_;
 };

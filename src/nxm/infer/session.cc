@@ -7,11 +7,14 @@
 #include <mutex>
 
 #include "nxm/core/error.h"
+#include "nxm/core/memory.h"
 #include "nxm/data/answer.h"
 #include "nxm/infer/encoder.h"
 
 namespace nxm {
 namespace {
+
+constexpr int64_t kLeastLength = 4;  // [CLS], [SEP], and something between
 
 ModelConfig config_of(const ModelDir& dir) {
   if (!dir.has("classifier.weight")) {
@@ -45,12 +48,44 @@ Dataset encode(std::span<const Text> texts, const Tokenizer& tokenizer, int64_t 
   return data;
 }
 
+SessionOptions checked(SessionOptions options, const ModelConfig& config) {
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    fail_usage("threads", "expected 0 (all) to {}, got {}", kMaxThreads, options.threads);
+  }
+  const int64_t positions = config.max_position_embeddings;
+  if (options.max_length == 0) {
+    options.max_length = std::min(kUsualLength, positions);
+  } else if (options.max_length < kLeastLength || options.max_length > positions) {
+    fail_usage("max_length", "expected {} to the model's {} positions, got {}", kLeastLength, positions,
+               options.max_length);
+  }
+  return options;
+}
+
+// A machine that gives out more memory than it has would kill the process later.
+void check_memory(const ModelDir& dir, Precision precision) {
+  const std::optional<uint64_t> available = available_memory();
+  if (!available) return;
+  uint64_t weights = 0;  // but the word table's, which stays in its file
+  for (const std::string& name : dir.names()) {
+    if (!name.ends_with("word_embeddings.weight")) weights += static_cast<uint64_t>(dir.info(name).elements());
+  }
+  constexpr uint64_t kBytes[] = {4, 2, 1};
+  // Sparse layers take about half of that: no model takes less than this.
+  const uint64_t needed = weights * kBytes[static_cast<size_t>(precision)] / 2;
+  if (needed > *available) {
+    fail(dir.folder().string(), "needs over {} MB of memory, {} MB are free. Free some, or choose a smaller precision",
+         needed >> 20U, *available >> 20U);
+  }
+}
+
 }  // namespace
 
 struct Session::Impl {
-  Impl(const ModelDir& dir, const SessionOptions& options, std::future<Tokenizer> words)
+  Impl(const ModelDir& dir, const SessionOptions& given, std::future<Tokenizer> words)
       : where(dir.folder().string()),
         config(config_of(dir)),
+        options(checked(given, config)),
         precision(options.precision.value_or(precision_of(dir))),
         target(chosen_target()),
         pool(options.threads > 0 ? options.threads : available_threads(), options.pin),
@@ -79,6 +114,7 @@ struct Session::Impl {
 
   std::string where;
   ModelConfig config;
+  SessionOptions options;
   Precision precision;
   Target target;
   std::mutex mutex;  // of pool and workspace
@@ -96,7 +132,9 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session Session::load(const std::filesystem::path& folder, const SessionOptions& options) {
   // A vocabulary takes as long to read as the weights of a small model.
   auto words = std::async(std::launch::async, [&folder] { return Tokenizer::load(folder); });
-  return Session(std::make_unique<Impl>(ModelDir(folder), options, std::move(words)));
+  const ModelDir dir(folder);
+  check_memory(dir, options.precision.value_or(precision_of(dir)));
+  return Session(std::make_unique<Impl>(dir, options, std::move(words)));
 }
 
 const ModelConfig& Session::config() const { return impl_->config; }
@@ -151,7 +189,7 @@ std::vector<float> Session::logits(const Dataset& data, int64_t batch,
 }
 
 std::vector<Prediction> Session::predict(std::span<const Text> texts, int64_t batch) const {
-  const std::vector<float> all = logits(encode(texts, tokenizer(), config().max_position_embeddings), batch);
+  const std::vector<float> all = logits(encode(texts, tokenizer(), impl_->options.max_length), batch);
   std::vector<Prediction> predictions;
   const auto width = static_cast<size_t>(outputs());
   for (size_t i = 0; i < texts.size(); ++i) {

@@ -26,6 +26,7 @@ struct SessionOptions {
   std::optional<Precision> precision;  ///< default: that of the directory (f32 unless it is packed as bf16 or int8)
   bool dense = false;                  ///< run every layer dense (to compare)
   bool pin = false;                    ///< each thread but the caller's stays on a processor of its own
+  int64_t max_length = 0;              ///< tokens to which predict() cuts; 0: kUsualLength, or the positions if fewer
 };
 
 /// One text, or a pair.
@@ -45,7 +46,8 @@ struct Prediction {
 class Session {
  public:
   /// Throws Error for a directory that is not a classifier of the BERT family, is damaged, holds no head or no
-  /// tokenizer, or whose config.json, weights and tokenizer are not of one model. The word table stays in its file (io/
+  /// tokenizer, or whose config.json, weights and tokenizer are not of one model, and if it needs more memory
+  /// than is free; UsageError for options out of range. The word table stays in its file (io/
   /// file_piece.h): put another model in its place by renaming, never by writing over it.
   static Session load(const std::filesystem::path& folder, const SessionOptions& options = {});
   ~Session();
@@ -62,8 +64,9 @@ class Session {
   [[nodiscard]] std::vector<LayerInfo> layers() const;  ///< linear layers, in the order in which they run
   [[nodiscard]] size_t weight_bytes() const;            ///< resident memory of all weights
 
-  /// Answers in the order of `texts`, `batch` texts of like length at a time; a text longer than the model's positions
-  /// is cut. Throws Error if a logit is not finite, and for a pair if the model knows one type of token only.
+  /// Answers in the order of `texts`, `batch` texts of like length at a time; a text longer than
+  /// SessionOptions::max_length is cut. Throws Error if a logit is not finite, and for a pair if the model knows one
+  /// type of token only.
   [[nodiscard]] std::vector<Prediction> predict(std::span<const Text> texts, int64_t batch = 32) const;
   [[nodiscard]] Prediction predict(std::string_view text) const;
 

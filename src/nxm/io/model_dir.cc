@@ -315,6 +315,12 @@ void write_model_files(const fs::path& folder, const ModelConfig& config, std::v
 void replace_model_files(const fs::path& from, const fs::path& to) {
   // Without config.json the folder is no model, so it goes first and comes last.
   for (const char* name : {kConfigFile, kWeightsFile, kIndexFile}) fs::remove(to / name);
+  std::vector<fs::path> shards;
+  for (const auto& entry : fs::directory_iterator(to)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("model-") && name.ends_with(".safetensors")) shards.push_back(entry.path());
+  }
+  for (const fs::path& shard : shards) fs::remove(shard);
   for (const char* name : kTokenizerFiles) fs::remove(to / name);
   for (const char* name : kTokenizerFiles) {
     if (fs::exists(from / name)) rename_durably(from / name, to / name);

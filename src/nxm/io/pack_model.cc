@@ -30,9 +30,11 @@ void check_output(const ModelDir& dir, const fs::path& to, bool force) {
   if (leads_into(to, dir.folder())) {
     fail(where, "is the model's folder {} or lies in it. Choose another --out", dir.folder().string());
   }
-  if (!force && fs::exists(to) && !fs::is_empty(to)) {
-    fail(where, "expected an empty or new folder, found files. {}",
-         "Choose another --out, or replace the model in it by --force");
+  if (!fs::exists(to) || fs::is_empty(to)) return;
+  const bool model = fs::exists(to / kConfigFile) && (fs::exists(to / kWeightsFile) || fs::exists(to / kIndexFile));
+  if (!model) fail(where, "expected an empty or new folder, found files that are not a model's. Choose another --out");
+  if (!force) {
+    fail(where, "expected an empty or new folder, found a model. Choose another --out, or replace it by --force");
   }
 }
 
@@ -58,6 +60,7 @@ std::vector<float> read_values(const ModelDir& dir, const std::string& name) {
 
 std::vector<std::byte> bytes_of(const std::string& name, std::span<const float> values, DType dtype) {
   const auto bytes = std::as_bytes(values);
+  if (!all_finite(values)) fail(name, "holds NaN or infinite values. The model is damaged; train it again");
   if (dtype == DType::kF32) return {bytes.begin(), bytes.end()};
   std::vector<std::byte> narrow(values.size() * sizeof(uint16_t));
   for (size_t i = 0; i < values.size(); ++i) {

@@ -85,6 +85,18 @@ std::optional<PackedInfo> packed_info(const ModelConfig& config, std::string_vie
   return PackedInfo{kVersion, read_pattern(nxm), read_precision(nxm), read_layers(nxm, config)};
 }
 
+std::optional<Pattern> claimed_pattern(const ModelConfig& config) {
+  const auto nxm = config.extra.find("nxm");
+  if (nxm == config.extra.end() || !nxm->is_object()) return std::nullopt;
+  const auto pattern = nxm->find("pattern");
+  if (pattern == nxm->end() || !pattern->is_string()) return std::nullopt;
+  try {
+    return Pattern::parse(pattern->get<std::string>());
+  } catch (const UsageError& error) {
+    fail("config.json", "$.nxm.pattern: {}", error.what());
+  }
+}
+
 std::optional<DType> parse_precision_word(std::string_view word) {
   const auto* const found = std::ranges::find(kWords, word, &Word::word);
   return found == kWords.end() ? std::nullopt : std::optional(found->dtype);

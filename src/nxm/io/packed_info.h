@@ -28,6 +28,10 @@ struct PackedInfo {
 /// that is none, no layers, a name that stands twice or is not a layer that nxm makes sparse.
 std::optional<PackedInfo> packed_info(const ModelConfig& config, std::string_view where);
 
+/// The pattern that config.json claims ("nxm": {"pattern": "2:4"}), of packed weights or dense ones; none if it does
+/// not. Throws Error for a word that is no pattern.
+std::optional<Pattern> claimed_pattern(const ModelConfig& config);
+
 /// F32 "f32", BF16 "bf16", F16 "f16", I8 "int8"; none for other words. precision_word: ContractError for other types.
 std::optional<DType> parse_precision_word(std::string_view word);
 std::string_view precision_word(DType dtype);

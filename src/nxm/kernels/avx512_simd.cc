@@ -297,7 +297,8 @@ void to_bf16(const float* x, int64_t n, uint16_t* out) noexcept {
 void quantize(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) noexcept {
   constexpr int kApart = 4;  // to hide latencies
   __m512 low[kApart], high[kApart];
-  for (int k = 0; k < kApart; ++k) low[k] = high[k] = _mm512_setzero_ps();
+  __m512 bad[kApart];  // x * 0: NaN where x is not finite, which min and max may pass over
+  for (int k = 0; k < kApart; ++k) low[k] = high[k] = bad[k] = _mm512_setzero_ps();
   int64_t i = 0;
   for (; i + kApart * kPanel <= n; i += kApart * kPanel) {
 #pragma GCC unroll 4
@@ -305,18 +306,22 @@ void quantize(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) 
       const __m512 v = _mm512_loadu_ps(x + i + k * kPanel);
       low[k] = _mm512_min_ps(v, low[k]);
       high[k] = _mm512_max_ps(v, high[k]);
+      bad[k] = _mm512_fmadd_ps(v, _mm512_setzero_ps(), bad[k]);
     }
   }
   for (; i < n; i += kPanel) {
     const __m512 v = _mm512_maskz_loadu_ps(first_lanes(n - i), x + i);
     low[0] = _mm512_min_ps(v, low[0]);
     high[0] = _mm512_max_ps(v, high[0]);
+    bad[0] = _mm512_fmadd_ps(v, _mm512_setzero_ps(), bad[0]);
   }
   for (int k = 1; k < kApart; ++k) {
     low[0] = _mm512_min_ps(low[0], low[k]);
     high[0] = _mm512_max_ps(high[0], high[k]);
+    bad[0] = _mm512_add_ps(bad[0], bad[k]);
   }
   *by = quantization(_mm512_reduce_min_ps(low[0]), _mm512_reduce_max_ps(high[0]), levels);
+  by->scale += _mm512_reduce_add_ps(bad[0]);
   const __m512 inverse = _mm512_set1_ps(1 / by->scale);
   const __m512i zero = _mm512_set1_epi32(by->zero);
   const __m512i most = _mm512_set1_epi32(levels);

@@ -148,19 +148,24 @@ void panel(const Int8Layout& w, const Int8Rows& x, int64_t p, int64_t tile, cons
 void quantize(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) noexcept {
   auto low8 = hn::Zero(kD);
   auto high8 = low8;
+  auto bad8 = low8;  // x * 0: NaN where x is not finite, which min and max may pass over
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
     const auto v = hn::LoadU(kD, x + i);
     low8 = hn::Min(v, low8);
     high8 = hn::Max(v, high8);
+    bad8 = hn::MulAdd(v, hn::Zero(kD), bad8);
   }
   float low = hn::GetLane(hn::MinOfLanes(kD, low8));
   float high = hn::GetLane(hn::MaxOfLanes(kD, high8));
+  float bad = hn::GetLane(hn::SumOfLanes(kD, bad8));
   for (; i < n; ++i) {
     low = std::min(low, x[i]);
     high = std::max(high, x[i]);
+    bad += x[i] * 0;
   }
   *by = quantization(low, high, levels);
+  by->scale += bad;
   const float inverse = 1 / by->scale;
   const auto inverse8 = hn::Set(kD, inverse);
   const auto zero8 = hn::Set(kI, by->zero);

@@ -42,6 +42,10 @@ const LinearKernel* best(const LinearSource& source, Precision precision, Target
   return found == table.rend() ? nullptr : &*found;
 }
 
+bool worthwhile(const LinearKernel& kernel, const Pattern& pattern) {
+  return kernel.cost == nullptr || kernel.cost(pattern) <= kWorthwhile;
+}
+
 }  // namespace
 
 std::string_view name_of(Precision precision) {
@@ -61,6 +65,11 @@ std::span<const LinearKernel> linear_kernels() {
 }
 
 LinearChoice make_linear(const LinearSource& source, Precision precision, Target target, bool dense) {
+  if (precision == Precision::kInt8 && source.inputs() > kInt8Inputs) {
+    LinearChoice wide = make_linear(source, Precision::kF32, target, dense);
+    wide.why += fmt::format("; f32, for sums of over {} inputs may not fit int8's 32 bits", kInt8Inputs);
+    return wide;
+  }
   const LinearKernel* sparse = source.packed && !dense ? best(source, precision, target, true) : nullptr;
   const LinearKernel* expanded = best(source, precision, target, false);
   const auto choice = [&](const LinearKernel& kernel, std::string why) {
@@ -73,11 +82,23 @@ LinearChoice make_linear(const LinearSource& source, Precision precision, Target
   if (sparse == nullptr || sparse->needs == Target::kScalar) {
     return choice(*expanded, pattern + " has no sparse kernel here: expanded");
   }
-  const double cost = sparse->cost == nullptr ? 0 : sparse->cost(source.packed->pattern);
-  if (cost > kWorthwhile) {
-    return choice(*expanded, fmt::format("{} sparse takes {:.2f} of dense's instructions: expanded", pattern, cost));
+  if (!worthwhile(*sparse, source.packed->pattern)) {
+    return choice(*expanded, fmt::format("{} sparse takes {:.2f} of dense's instructions: expanded", pattern,
+                                         sparse->cost(source.packed->pattern)));
   }
   return choice(*sparse, pattern + " has a kernel of its own");
+}
+
+bool runs_sparse(const Pattern& pattern, int64_t outputs, int64_t inputs, Precision precision, Target target) {
+  if (precision == Precision::kInt8 && inputs > kInt8Inputs) precision = Precision::kF32;
+  LinearSource source;
+  source.packed = PackedView{};
+  source.packed->pattern = pattern;
+  source.packed->rows = outputs;
+  source.packed->cols = inputs;
+  const LinearKernel* sparse = best(source, precision, target, true);
+  if (best(source, precision, target, false) == nullptr) return sparse != nullptr;
+  return sparse != nullptr && sparse->needs != Target::kScalar && worthwhile(*sparse, pattern);
 }
 
 }  // namespace nxm

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -22,8 +23,10 @@ namespace nxm {
 /// weights, and x too where LinearKernel::x_bits is 16; where it is 32, x stays f32 and the weights are expanded in
 /// registers. kInt8 also quantises each row of x, in run(): with lo = min(0, x), hi = max(0, x), levels = 2^x_bits - 1,
 /// scale = (hi - lo) / levels, zero = round(-lo / scale), q = round(x / scale) + zero lies in 0...levels, and
-/// y = scale * scale_w * (sum q * w - zero * sum w) + bias.
+/// y = scale * scale_w * (sum q * w - zero * sum w) + bias. A row with a value that is not finite gives NaN. Layers of
+/// more than kInt8Inputs inputs, whose sums might overflow, make_linear() makes in f32.
 enum class Precision { kF32, kBf16, kInt8 };
+inline constexpr int64_t kInt8Inputs = std::numeric_limits<int32_t>::max() / (255 * 127);
 [[nodiscard]] std::string_view name_of(Precision precision);  ///< "f32", "bf16", "int8"
 
 /// What is done to y while it is in registers.
@@ -79,5 +82,8 @@ struct LinearChoice {
 /// The fastest kernel for the layer on `target`: sparse where that is known to win (docs/kernels.md), dense where it is
 /// not or where `dense` asks for it.
 LinearChoice make_linear(const LinearSource& source, Precision precision, Target target, bool dense = false);
+
+/// Whether make_linear() would run an (O, I) layer of that pattern sparse.
+bool runs_sparse(const Pattern& pattern, int64_t outputs, int64_t inputs, Precision precision, Target target);
 
 }  // namespace nxm

@@ -113,7 +113,8 @@ uint8_t quantized(float x, float inverse_scale, int32_t zero, int levels) {
 
 Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q) {
   const auto [low, high] = std::minmax_element(x, x + n);
-  const Quantized by = n == 0 ? Quantized{1, 0} : quantization(std::min(0.0F, *low), std::max(0.0F, *high), levels);
+  Quantized by = n == 0 ? Quantized{1, 0} : quantization(std::min(0.0F, *low), std::max(0.0F, *high), levels);
+  if (!all_finite({x, static_cast<size_t>(n)})) by.scale = std::numeric_limits<float>::quiet_NaN();
   for (int64_t i = 0; i < n; ++i) q[i] = quantized(x[i], 1 / by.scale, by.zero, levels);
   return by;
 }

@@ -23,7 +23,7 @@ struct Quantized {
 };
 /// The largest quantised activation.
 constexpr int levels_of(int x_bits) { return (1 << x_bits) - 1; }
-/// Quantises x[0...n) (finite) into q; |x - scale (q - zero)| <= scale.
+/// Quantises x[0...n) into q; |x - scale (q - zero)| <= scale. If a value is not finite, the scale is NaN.
 Quantized quantize_row(const float* x, int64_t n, int levels, uint8_t* q);
 /// For activations in low...high, low <= 0 <= high.
 Quantized quantization(float low, float high, int levels);

@@ -8,13 +8,18 @@
 #include <cpuid.h>
 #endif
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "nxm/core/env.h"
 #include "nxm/core/error.h"
 #include "nxm/kernels/simd_targets.h"
+// After the targets are chosen.
+#include <hwy/highway.h>
 
 namespace nxm {
 namespace {
@@ -85,5 +90,7 @@ Target chosen_target() {
   }
   fail_usage("NXM_FORCE_TARGET", "'{}' is no target of this machine and build; there are {}", *asked, names);
 }
+
+std::string highway_version() { return fmt::format("{}.{}.{}", HWY_MAJOR, HWY_MINOR, HWY_PATCH); }
 
 }  // namespace nxm

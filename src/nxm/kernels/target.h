@@ -3,6 +3,7 @@
 // The instruction set that kernels run on: detected once, or forced by NXM_FORCE_TARGET.
 
 #include <span>
+#include <string>
 #include <string_view>
 
 namespace nxm {
@@ -20,5 +21,8 @@ std::span<const Target> available_targets();
 /// The best, or the one NXM_FORCE_TARGET names. Throws UsageError if that name is unknown or not available here, with
 /// the names that are.
 Target chosen_target();
+
+/// "1.0.3": of the library that most kernels are written with.
+[[nodiscard]] std::string highway_version();
 
 }  // namespace nxm

@@ -11,9 +11,10 @@ extern "C" {
 
 typedef struct nxm_session nxm_session; /* NOLINT */
 
-/* A session of `threads` threads (0: all that the process may use), in the precision in which the model is stored.
-   NULL if that fails; nxm_last_error() says why. */
-nxm_session* nxm_session_load(const char* folder, int threads);
+/* A session of `threads` threads (0: all that the process may use), in the precision in which the model is stored, that
+   cuts texts to `max_length` tokens (0: 128, or the model's positions if fewer). NULL if that fails; nxm_last_error()
+   says why. */
+nxm_session* nxm_session_load(const char* folder, int threads, int max_length);
 void nxm_session_free(nxm_session* session); /* NULL is nothing to free */
 
 /* Logits for each text; one means regression. 0 on failure. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nxm/infer/c_api.h"
+#include "nxm/infer/nxm.h"
 
 #include <algorithm>
 #include <exception>
@@ -35,10 +35,10 @@ void need(const void* argument, const char* function, const char* name) {
 
 }  // namespace
 
-nxm_session* nxm_session_load(const char* folder, int threads) {
+nxm_session* nxm_session_load(const char* folder, int threads, int max_length) {
   return guarded<nxm_session*>(nullptr, [&] {
     need(folder, "nxm_session_load", "folder");
-    return new nxm_session{nxm::Session::load(folder, {.threads = threads})};
+    return new nxm_session{nxm::Session::load(folder, {.threads = threads, .max_length = max_length})};
   });
 }
 

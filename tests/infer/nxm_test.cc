@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "nxm/infer/c_api.h"
+#include "nxm/infer/nxm.h"
 
 #include <limits>
 
@@ -14,7 +14,7 @@ using testing::small_config;
 /// The message of a call that failed; "" for one that did not and left the latest message as it was.
 template <typename Call>
 std::string error_of(const Call& call) {
-  nxm_session_load("no such folder", 1);
+  nxm_session_load("no such folder", 1, 0);
   const std::string before = nxm_last_error();
   call();
   const std::string after = nxm_last_error();
@@ -24,7 +24,7 @@ std::string error_of(const Call& call) {
 TEST(CApi, AnswersAsTheSessionDoes) {
   const ModelFolder folder(small_config(), Pattern{2, 4});
   const Prediction expected = Session::load(folder.path(), {.threads = 1}).predict("w5 w6");
-  nxm_session* session = nxm_session_load(folder.path().c_str(), 1);
+  nxm_session* session = nxm_session_load(folder.path().c_str(), 1, 0);
   ASSERT_NE(session, nullptr) << nxm_last_error();
   ASSERT_EQ(nxm_session_outputs(session), 3U);
   EXPECT_STREQ(nxm_session_label(session, 2), "yes");
@@ -39,7 +39,7 @@ TEST(CApi, AnswersAsTheSessionDoes) {
 
 TEST(CApi, NullIsAnErrorThatNamesTheArgument) {
   const ModelFolder folder;
-  nxm_session* session = nxm_session_load(folder.path().c_str(), 1);
+  nxm_session* session = nxm_session_load(folder.path().c_str(), 1, 0);
   ASSERT_NE(session, nullptr) << nxm_last_error();
   std::vector<float> logits(3, 7);
   const auto expect_null = [](const std::string& error, const char* function, const char* argument) {
@@ -48,7 +48,7 @@ TEST(CApi, NullIsAnErrorThatNamesTheArgument) {
   const auto predict = [&](const nxm_session* of, const char* text, float* out) {
     return error_of([&] { EXPECT_EQ(nxm_session_predict(of, text, 0, nullptr, 0, out), -1); });
   };
-  expect_null(error_of([] { EXPECT_EQ(nxm_session_load(nullptr, 1), nullptr); }), "nxm_session_load", "folder");
+  expect_null(error_of([] { EXPECT_EQ(nxm_session_load(nullptr, 1, 0), nullptr); }), "nxm_session_load", "folder");
   expect_null(error_of([] { EXPECT_EQ(nxm_session_outputs(nullptr), 0U); }), "nxm_session_outputs", "session");
   expect_null(error_of([] { EXPECT_EQ(nxm_session_label(nullptr, 0), nullptr); }), "nxm_session_label", "session");
   expect_null(predict(nullptr, "w5", logits.data()), "nxm_session_predict", "session");
@@ -60,10 +60,15 @@ TEST(CApi, NullIsAnErrorThatNamesTheArgument) {
 }
 
 TEST(CApi, FailuresAreTold) {
-  EXPECT_EQ(nxm_session_load("no such folder", 1), nullptr);
+  EXPECT_EQ(nxm_session_load("no such folder", 1, 0), nullptr);
   EXPECT_NE(std::string(nxm_last_error()).find("no such folder"), std::string::npos);
-  const ModelFolder damaged(small_config(), std::nullopt, std::numeric_limits<float>::quiet_NaN());
-  nxm_session* session = nxm_session_load(damaged.path().c_str(), 1);
+  const auto spoil_word = [](auto& model) {
+    model.values("bert.embeddings.word_embeddings.weight")[5 * 64] = std::numeric_limits<float>::quiet_NaN();
+  };
+  const ModelFolder damaged(small_config(), std::nullopt, spoil_word);
+  EXPECT_EQ(nxm_session_load(damaged.path().c_str(), -5, 0), nullptr);
+  EXPECT_NE(std::string(nxm_last_error()).find("threads"), std::string::npos);
+  nxm_session* session = nxm_session_load(damaged.path().c_str(), 1, 0);
   ASSERT_NE(session, nullptr) << nxm_last_error();
   std::vector<float> logits(3);
   EXPECT_EQ(nxm_session_predict(session, "w5", 2, nullptr, 0, logits.data()), -1);
