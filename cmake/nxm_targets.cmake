@@ -11,9 +11,9 @@ if(NXM_SANITIZE)
   target_link_options(nxm_options INTERFACE -fsanitize=${NXM_SANITIZE})
 endif()
 
-# nxm_not_hot(TARGET): what waits for files and people, not for arithmetic, is compiled for less time in a release.
+# nxm_not_hot(TARGET): what waits for files and people, not for arithmetic, is compiled for less time.
 function(nxm_not_hot target)
-  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+  target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1> $<$<CONFIG:Debug>:-O0>)
 endfunction()
 
 # nxm_reuse_train_header(TARGET): the train room's precompiled header, which wants that room's options.
