@@ -162,7 +162,7 @@ def test_means_over_seeds(sweep):
         assert row[1][0] == "3" and row[5][1] == pytest.approx(statistics.mean(scores), rel=1e-12)
         mean, deviation = map(float, row[5][0].split(" ± "))
         assert deviation == pytest.approx(statistics.stdev(scores), abs=6e-5)
-    points = re.findall(r"<title>final score: ([\d.]+), ([\d.]+) ± ([\d.]+)</title>", text)
+    points = re.findall(r"<title>score: ([\d.]+), ([\d.]+) ± ([\d.]+)</title>", text)
     assert sorted(float(x) for x, _, _ in points) == [0.001, 0.01, 0.1]
     for x, mean, deviation in points:
         scores = [results[f"seed={seed},rho={float(x)}"][1]["score"] for seed in (1, 2, 3)]
@@ -182,7 +182,7 @@ def test_the_page_fetches_nothing_and_has_its_figures(sweep):
     titles = re.findall(r"<h3>(.*?)</h3>", sweep[2])
     assert titles == ["Training loss, stage dense", "Training loss, stage admm", "Residuals, stage admm",
                       "Mask movement, stage admm", "Dev score, stage dense", "Dev score, stage admm",
-                      "Final score by stage.admm.rho", "Score and latency by pattern"]
+                      "Score of admm by stage.admm.rho", "Score and latency by pattern"]
     figures = re.findall(r"<figure>.*?</figure>", sweep[2], re.S)
     for figure in figures:
         assert figure.count("class=\"mid name\"") == 2 and "<ul class=legend><li>" in figure

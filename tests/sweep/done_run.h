@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "nxm/io/atomic_file.h"
 #include "nxm/io/model_dir.h"
 #include "nxm/report/results.h"
 #include "sweep/support.h"
@@ -46,6 +47,7 @@ inline void write_done_run(const fs::path& folder, const Recipe& recipe, const s
     tensors.push_back({name, DType::kF32, shape, std::as_bytes(std::span(zeros).first(count))});
   }
   write_model_dir(folder / "model", config, std::move(tensors), "");
+  write_file(folder / "model" / "tokenizer.json", "{}");
 }
 
 }  // namespace nxm::test

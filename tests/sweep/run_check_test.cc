@@ -103,6 +103,9 @@ TEST_F(RunCheckTest, DamagedModel) {
   fs::resize_file(run / "model" / "model.safetensors", fs::file_size(run / "model" / "model.safetensors") - 1);
   expect_has(problem(), "model.safetensors");
   make();
+  fs::resize_file(run / "model" / "tokenizer.json", 0);
+  expect_has(problem(), "tokenizer.json");
+  make();
   fs::remove(run / "model" / "config.json");
   expect_has(problem(), "config.json");
   fs::remove_all(run / "model");

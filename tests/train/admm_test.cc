@@ -169,6 +169,19 @@ TEST(Admm, BalancingKeepsTheDualVariable) {
   EXPECT_TRUE(u_is(1.5));
 }
 
+TEST(Admm, BalancedRhoStaysANumberHoweverLongTheResidualStays) {
+  std::vector<AdmmLayer> layers(1);
+  layers[0].u = at::full({2, 4}, 1.0F);
+  double up = 1, down = 1;
+  for (int i = 0; i < 4000; ++i) {
+    up = balance_rho(up, true, {.primal = 1, .dual_of_u = 1}, layers);
+    down = balance_rho(down, false, {.primal = 0, .dual_of_u = 1}, layers);
+  }
+  EXPECT_EQ(up, 0x1p40);
+  EXPECT_EQ(down, 0x1p-40);
+  EXPECT_TRUE(at::isfinite(layers[0].u).all().item<bool>());
+}
+
 TEST(Admm, WithoutCouplingIsMagnitudePruning) {
   for (uint64_t seed = 0; seed < 10; ++seed) {
     const Quadratic f = random_quadratic(seed, 8, 0);

@@ -272,7 +272,8 @@ TEST_F(FinetuneTest, TeachersThatDoNotFitAreRefusedBeforeTheRunFolderIsTouched) 
   expect(with({}), {"token 5 is 'evil'", "'good'"});
   expect(message_of([&] { finetune(recipe("", {"stage.asp.teacher=nowhere"}), out("new"), {}); }), {"nowhere"});
   // A stage below may not teach one above.
-  expect(message_of([&] { finetune(recipe("", {"stage.asp.teacher=masked"}), out("new"), {}); }), {"masked"});
+  expect(message_of([&] { finetune(recipe("", {"stage.asp.teacher=masked"}), out("new"), {}); }),
+         {"stage 'asp' learns from stage 'masked', which is not above it"});
 }
 
 TEST_F(FinetuneTest, ATeacherChangesWhatIsLearnt) {

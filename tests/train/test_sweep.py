@@ -241,13 +241,15 @@ def test_the_runs_end_with_a_sweep_that_is_killed(work, done, tmp_path):
 # --- what is damaged, fails or is refused
 
 
-@pytest.mark.parametrize("spoil", ["results", "model", "recipe", "strange"])
+@pytest.mark.parametrize("spoil", ["results", "model", "tokenizer", "recipe", "strange"])
 def test_a_damaged_run_is_named_and_not_counted(work, copy, spoil):
     run = copy / "runs" / RUNS[4]
     if spoil == "results":
         os.truncate(run / "all_results.json", 100)
     elif spoil == "model":
         os.truncate(run / "model" / "model.safetensors", 1000)
+    elif spoil == "tokenizer":
+        (run / "model" / "tokenizer.json").unlink()
     elif spoil == "recipe":
         (run / "recipe.toml").write_text((run / "recipe.toml").read_text().replace("lr = 0.001", "lr = 0.002"))
     else:
@@ -260,10 +262,43 @@ def test_a_damaged_run_is_named_and_not_counted(work, copy, spoil):
     assert f"run {RUNS[4]} is damaged and does not count" in result.stderr and "5 of 6 runs are done" in result.stderr
     assert answer["done"] == 5 and answer["runs"][4]["state"] == "damaged" and answer["runs"][4]["stages"] == []
     assert {row["n"] for row in answer["rows"] if row["combination"]["task"] == "all"} == {2}
+    for flags in (["--dry-run"], ["--export", "parallel"]):
+        result = sweep(work, copy, *flags)
+        assert result.returncode == 1 and f"run {RUNS[4]} is damaged and does not count" in result.stderr
     assert run.exists()
     shutil.rmtree(run)
     result = sweep(work, copy)
     assert result.returncode == 0, result.stderr
+
+
+def test_lost_results_are_written_again_by_the_finished_run(work, copy, done):
+    lost = copy / "runs" / RUNS[2] / "all_results.json"
+    before = json.loads(lost.read_text())
+    lost.unlink()
+    assert json.loads(sweep(work, copy, "--dry-run", "--json").stdout)["baseline"] == "asp"
+    result = sweep(work, copy, "--json")
+    assert result.returncode == 0 and json.loads(result.stdout)["rows"] == done["rows"], result.stderr
+    assert json.loads(lost.read_text()) == before
+
+
+def test_no_table_is_left_of_runs_that_do_not_count(work, copy):
+    for name in RUNS:
+        os.truncate(copy / "runs" / name / "all_results.json", 100)
+    result = sweep(work, copy)
+    assert result.returncode == 1 and "0 of 6 runs are done" in result.stderr
+    assert not list(copy.glob("results.*"))
+
+
+def test_the_report_shows_the_comparison(work, done, tmp_path):
+    page = tmp_path / "report.html"
+    assert subprocess.run([NXM, "report", work / "done", "--out", page], capture_output=True, timeout=60).returncode == 0
+    text = page.read_text()
+    assert "vs asp" in text
+    for row in done["rows"]:
+        assert f"{100 * row['mean']:.2f} ± {100 * row['sd']:.2f}" in text
+        if row.get("difference") is not None:
+            assert f"{100 * row['difference']:+.2f}" in text
+            assert "{:+.2f} to {:+.2f}".format(*(100 * end for end in row["interval"])) in text
 
 
 def test_a_failing_run_stops_no_other(work, tmp_path):

@@ -9,10 +9,10 @@ from transformers import BertConfig, BertForSequenceClassification
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good"] + [f"w{c}" for c in "abcdefghij"]
 
 
-def write_tiny_model(folder):
-    torch.manual_seed(1)
+def write_tiny_model(folder, seed=1, **more):
+    torch.manual_seed(seed)
     BertForSequenceClassification(BertConfig(vocab_size=len(WORDS), hidden_size=16, num_hidden_layers=2, num_attention_heads=2,
-                                             intermediate_size=32, max_position_embeddings=128)).save_pretrained(folder)
+                                             intermediate_size=32, max_position_embeddings=128, **more)).save_pretrained(folder)
     (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
 
 

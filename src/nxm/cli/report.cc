@@ -123,12 +123,13 @@ void write_figures(const ReportFlags& flags, const std::vector<Section>& section
 
 void report(const ReportFlags& flags) {
   check_out(flags);
+  const std::vector<fs::path> folders(flags.folders.begin(), flags.folders.end());
   std::vector<RunRecord> runs = read_runs(find_runs(flags.folders));
   const Retentions retentions = read_retentions(runs);
   for (const RunRecord& run : runs) {
     for (const std::string& problem : run.problems) fmt::print(stderr, "{}: {}\n", run.name, problem);
   }
-  const std::vector<Section> sections = report_sections(runs, retentions);
+  const std::vector<Section> sections = report_sections(runs, retentions, folders);
   if (!flags.figures.empty()) write_figures(flags, sections);
   write_file(flags.out, report_page(runs, sections));
   if (flags.json) {

@@ -136,10 +136,20 @@ OrderedJson to_json(const Sweep& sweep, const Summary& summary) {
     runs.push_back(std::move(one));
   }
   return {{"recipe", sweep.file.recipe.string()},
-          {"baseline", summary.baseline},
+          {"baseline", sweep.file.baseline},
           {"done", sweep.count(RunState::kDone)},
           {"runs", runs},
           {"rows", summary_json(summary)}};
+}
+
+// Damaged runs by name and reason; each makes the exit code 1.
+void tell_damaged(const Sweep& sweep) {
+  for (size_t i = 0; i < sweep.jobs.size(); ++i) {
+    if (sweep.checks[i].state != RunState::kDamaged) continue;
+    fmt::print(stderr, "nxm: run {} is damaged and does not count: {}. Remove {} to run it again\n", sweep.jobs[i].name,
+               sweep.checks[i].problem, sweep.paths.run(sweep.jobs[i]).string());
+    exit_code = 1;
+  }
 }
 
 void print_plan(const Sweep& sweep, const SweepFlags& flags) {
@@ -174,8 +184,11 @@ void finish(const Sweep& sweep, bool json) {
   const OrderedJson all = to_json(sweep, summary);
   const size_t done = sweep.count(RunState::kDone), runs = sweep.jobs.size();
   const std::string table = text_table(summary_table(summary));
-  if (done > 0) {
-    const fs::path& folder = sweep.paths.path();
+  const fs::path& folder = sweep.paths.path();
+  if (done == 0) {
+    for (const char* name : {"results.csv", "results.json", "results.md"})
+      fs::remove(folder / name);  // of runs no more
+  } else {
     write_file(folder / "results.csv", summary_csv(summary));
     write_file(folder / "results.json", json_text(all, 2) + "\n");
     write_file(folder / "results.md", fmt::format("{}\n{}\n\n{} of {} runs.\n", markdown_table(summary_table(summary)),
@@ -187,11 +200,7 @@ void finish(const Sweep& sweep, bool json) {
     fmt::print("{}\n{}\n", table, summary_note(summary));
   }
   if (done == runs) return;
-  for (size_t i = 0; i < runs; ++i) {
-    if (sweep.checks[i].state != RunState::kDamaged) continue;
-    fmt::print(stderr, "nxm: run {} is damaged and does not count: {}. Remove {} to run it again\n", sweep.jobs[i].name,
-               sweep.checks[i].problem, sweep.paths.run(sweep.jobs[i]).string());
-  }
+  tell_damaged(sweep);
   fmt::print(
       stderr, "nxm: {} of {} runs are done; {}\n", done, runs,
       stop_signal() != 0 ? "stopped, everything is saved. The same command goes on" : "the table holds no others");
@@ -205,13 +214,13 @@ void sweep(const SweepFlags& flags) {
     if (!lines.empty()) fail_usage(flags.out, "was made by another sweep:\n  {}", fmt::join(lines, "\n  "));
     sweep.look();
     print_plan(sweep, flags);
-    return;
+    return tell_damaged(sweep);
   }
   const SweepFolder claim(sweep.paths, sweep.text, sweep.jobs);
   sweep.look();
   if (!flags.exported.empty()) {
     print_export(sweep, flags);
-    return;
+    return tell_damaged(sweep);
   }
   if (sweep.count(RunState::kNew) + sweep.count(RunState::kBegun) > 0) {
     run(sweep, flags.jobs > 0 ? flags.jobs : default_jobs(sweep.jobs));

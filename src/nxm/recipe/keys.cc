@@ -136,7 +136,7 @@ constexpr Key<StageSpec> kStage[] = {
      .field = &StageSpec::from,
      .doc =
          "stage whose result this one starts from; \"\": the model itself. Default: the nearest dense or permute stage "
-         "above for oneshot, asp and admm; the stage above for dense and masked",
+         "above; for dense and masked the stage above",
      .valid = [](std::string_view text) { return text.empty() || is_stage_name(text); },
      .expected = "the name of a stage above, or \"\""},
     {.name = "epochs",

@@ -162,6 +162,10 @@ Recipe Recipe::parse(std::string_view toml, const fs::path& file, std::span<cons
   for (size_t i = 0; i < recipe.stages.size(); ++i) {
     std::string& teacher = recipe.stages[i].teacher;
     if (teacher.empty() || is_stage_above(recipe.stages, i, teacher)) continue;
+    if (std::ranges::find(recipe.stages, teacher, &StageSpec::name) != recipe.stages.end()) {
+      fail_usage(place(list.get(i)->source()), "stage '{}' learns from stage '{}', which is not above it; move it down",
+                 recipe.stages[i].name, teacher);
+    }
     const std::string path = resolve_path(teacher, list.get(i)->as_table()->get("teacher"), file);
     if (!is_hub_name(teacher, path)) teacher = path;
   }

@@ -22,7 +22,7 @@ struct StageSpec {
   std::string method;  ///< dense oneshot asp admm masked
   std::string name;    ///< default: the method, with -2, -3 if taken
   std::string from;    ///< stage whose result this one starts from; "" = the model itself. Default: the nearest `dense`
-                       ///< stage above for oneshot, asp and admm; the stage above for dense and masked
+                       ///< stage above for methods that prune; the stage above for dense and masked
   double epochs = 3;   ///< may be fractional; 0 for oneshot
   double lr = 5e-5;    ///< peak learning rate
   int64_t batch = 32;  ///< sequences a step

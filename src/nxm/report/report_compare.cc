@@ -58,6 +58,20 @@ std::string retention_table(const std::vector<StageRetention>& stages) {
   return html_table({"stage", "layer", "shape", "non-zeros", "norm kept"}, rows);
 }
 
+// The stage that shows what a key does: for a key of a stage the last that starts from it (from its masked stage, say),
+// else the last of all.
+const StageRun& stage_for(const RunRecord& run, const std::string& key) {
+  constexpr std::string_view kStage = "stage.";
+  const StageRun* found = &run.stages.back();
+  if (!key.starts_with(kStage)) return *found;
+  std::set<std::string> line{key.substr(kStage.size(), key.rfind('.') - kStage.size())};
+  for (const StageRun& stage : run.stages) {
+    if (line.contains(stage.from)) line.insert(stage.name);
+    if (line.contains(stage.name)) found = &stage;
+  }
+  return *found;
+}
+
 // Runs that are alike but for `key` and the seed make one line: mean and deviation over the seeds at each value.
 Plot sweep_plot(std::span<const RunRecord> runs, const std::string& key) {
   std::map<std::string, std::map<double, std::vector<size_t>>> alike;  // by the rest of the recipe, then by value
@@ -72,16 +86,17 @@ Plot sweep_plot(std::span<const RunRecord> runs, const std::string& key) {
     greatest = all.empty() ? *value : std::max(greatest, *value);
     all.push_back(i);
   }
-  Plot plot{.title = fmt::format("Final score by {}", key), .x_title = key, .y_title = "score (mean of metrics)"};
+  Plot plot{.title = fmt::format("Score by {}", key), .x_title = key, .y_title = "score (mean of metrics)"};
+  if (!all.empty()) plot.title = fmt::format("Score of {} by {}", stage_for(runs[all.front()], key).name, key);
   plot.log_x = least > 0 && greatest / least >= kWide;
   for (const auto& [recipe, by_value] : alike) {
     const std::string label = difference_text(runs, all, by_value.begin()->second.front(), key);
-    Series series{.label = label.empty() ? "final score" : label};
+    Series series{.label = label.empty() ? "score" : label};
     series.style = alike.size() > kStyles ? kPlain : static_cast<int>(plot.series.size());
     if (series.style == kPlain) series.label = fmt::format("one of {} settings of the other keys", alike.size());
     for (const auto& [value, members] : by_value) {
       std::vector<double> scores;
-      for (const size_t i : counted(runs, members)) scores.push_back(*runs[i].score());
+      for (const size_t i : counted(runs, members)) scores.push_back(stage_for(runs[i], key).result->score);
       const Spread spread = spread_of(scores);
       series.points.push_back({value, spread.mean});
       series.spread.push_back(spread.deviation);
@@ -91,11 +106,12 @@ Plot sweep_plot(std::span<const RunRecord> runs, const std::string& key) {
   return plot;
 }
 
-// The score of the stage that has the pattern; of the last where none has.
+// The score of the last stage that has the pattern; for "dense" of the last dense one. Of the last of all where none
+// has.
 double score_for(const RunRecord& run, const std::string& pattern) {
   double score = *run.score();
   for (const StageRun& stage : run.stages) {
-    if (stage.pattern == (pattern == "dense" ? "" : pattern)) score = stage.result->score;
+    if (pattern == "dense" ? stage.method == "dense" : stage.pattern == pattern) score = stage.result->score;
   }
   return score;
 }

@@ -123,7 +123,7 @@ Section residual_section(std::span<const RunRecord> runs) {
                   .y_title = "share of the weights' norm",
                   .log_y = true,
                   .solid = "primal: what pruning would cut",
-                  .dashed = "dual: how far the target moved"};
+                  .dashed = "dual: how far the sparse copy moved"};
     add_lines(residual, runs, stage, {{"primal"}, {"dual", true}});
     add_figure(section, std::move(residual),
                "ADMM has converged if the primal residual ends below about 0.01: then the final prune "

@@ -50,12 +50,18 @@ std::vector<std::string> header_of(std::vector<std::string> first, const std::ve
   return first;
 }
 
+// Half of the weights are zeros after admm-unstructured too.
+std::string pattern_of(const StageRun& stage) {
+  if (!stage.pattern.empty()) return stage.pattern;
+  return stage.result && stage.result->sparsity > 0 ? "anywhere" : "dense";
+}
+
 std::vector<Cell> row_of(const RunRecord& run, const StageRun& stage, const std::vector<std::string>& metrics) {
   const auto score = stage.result ? std::optional(stage.result->score) : stage.final_score;
   std::vector<Cell> row{{run.finished ? run.name : run.name + " (unfinished)"},
                         {stage.name},
                         {stage.method},
-                        {stage.pattern.empty() ? "dense" : stage.pattern},
+                        {pattern_of(stage)},
                         number_cell(score, 4)};
   for (const std::string& name : metrics) row.push_back(number_cell(metric_of(stage, name), 4));
   row.push_back(stage.result ? percent_cell(stage.result->sparsity) : Cell{"–"});
@@ -79,7 +85,7 @@ std::vector<Cell> mean_row(std::span<const RunRecord> runs, const std::vector<si
                         number_cell(static_cast<double>(members.size()), 0),
                         {first.name},
                         {first.method},
-                        {first.pattern.empty() ? "dense" : first.pattern},
+                        {pattern_of(first)},
                         spread([](const StageRun& it) { return std::optional(it.result->score); }, 4)};
   for (const std::string& name : metrics)
     row.push_back(spread([&](const StageRun& it) { return metric_of(it, name); }, 4));
@@ -133,10 +139,11 @@ Section results_section(std::span<const RunRecord> runs) {
                     seed_means(runs, metrics)};
 }
 
-std::vector<Section> report_sections(std::span<const RunRecord> runs, const Retentions& retentions) {
-  return {problems_section(runs), results_section(runs), training_section(runs),
-          residual_section(runs), score_section(runs),   retention_section(runs, retentions),
-          sweep_section(runs),    speed_section(runs)};
+std::vector<Section> report_sections(std::span<const RunRecord> runs, const Retentions& retentions,
+                                     std::span<const std::filesystem::path> folders) {
+  return {problems_section(runs), results_section(runs), comparison_section(folders),         training_section(runs),
+          residual_section(runs), score_section(runs),   retention_section(runs, retentions), sweep_section(runs),
+          speed_section(runs)};
 }
 
 std::string report_page(std::span<const RunRecord> runs, const std::vector<Section>& sections) {

@@ -66,8 +66,10 @@ void check_distinct(const SweepFile& sweep, const std::vector<Job>& jobs) {
                  same->second, labels, job.name);
     }
     if (const auto [same, fresh] = recipes.emplace(job.recipe.to_toml(), job.name); !fresh) {
-      fail_usage(sweep.file.string(), "the runs {} and {} are the same: what an axis sets is set again after it",
-                 same->second, job.name);
+      fail_usage(
+          sweep.file.string(),
+          "the runs {} and {} are the same: what an axis sets is set again after it, or has no effect on that stage",
+          same->second, job.name);
     }
   }
 }

@@ -71,6 +71,8 @@ RunCheck check(const fs::path& folder, const Recipe& recipe) {
   if (!fs::exists(folder / "all_results.json")) return {RunState::kBegun, "", {}};
   RunCheck done{RunState::kDone, "", read_results(folder / "all_results.json", recipe)};
   (void)ModelDir(folder / "model");  // throws if its files are cut short or do not fit one another
+  const fs::path tokenizer = folder / "model" / "tokenizer.json";
+  if (!fs::exists(tokenizer) || fs::file_size(tokenizer) == 0) fail(tokenizer.string(), "is missing or empty");
   return done;
 }
 

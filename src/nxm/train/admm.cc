@@ -97,11 +97,12 @@ AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, d
 }
 
 double balance_rho(double rho, bool settle, const AdmmReport& report, std::vector<AdmmLayer>& layers) {
-  constexpr double kApart = 10, kStep = 2, kSmall = 1e-4;
+  constexpr double kApart = 10, kStep = 2, kSmall = 1e-4, kMost = 0x1p40;
   const double primal = report.primal, dual = report.dual_of_u;
   const bool up = primal > kSmall && (settle || primal > kApart * dual);
   const bool down = !settle && dual > std::max(kSmall, kApart * primal);
   if (!up && !down) return rho;
+  if (up ? rho >= kMost : rho <= 1 / kMost) return rho;
   const double factor = up ? kStep : 1 / kStep;
   at::NoGradGuard no_gradient;
   for (AdmmLayer& layer : layers) layer.u.div_(factor);

@@ -101,6 +101,15 @@ void write_stage(const Run& run, const StageSpec& spec, const fs::path& folder, 
   if (!fs::exists(folder / "tokenizer.json")) write_file(folder / "tokenizer.json", tokenizer.to_json());
 }
 
+// What a run says of itself when it is done: the model's card and all_results.json.
+void write_results(const RunFolder& folder, const Recipe& recipe, const std::vector<StageResult>& results, size_t train,
+                   size_t dev) {
+  write_file(folder.model() / "README.md",
+             model_card(folder.path().filename().string(), recipe.model, recipe.task.name, results, recipe.to_toml()));
+  write_file(folder.results(),
+             all_results_json(results, static_cast<int64_t>(train), static_cast<int64_t>(dev)).dump(2) + "\n");
+}
+
 FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const FinetuneOptions& options) {
   const auto say = [&](const std::string& line) {
     if (options.say) options.say(line);
@@ -136,6 +145,9 @@ FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const Finetu
     if (!fs::exists(done.model / kConfigFile)) {
       fail(done.model.string(),
            "this run is finished, but its model is gone. Copy it back, or train anew with --force");
+    }
+    if (!fs::exists(folder.results())) {
+      write_results(folder, recipe, state.results, train_rows.rows.size(), dev_rows.rows.size());
     }
     say("nothing left to do: this run is finished");
     return done;
@@ -177,13 +189,7 @@ FinetuneResult carry_out(const Recipe& recipe, const fs::path& out, const Finetu
     const bool last = state.stage + 1 == static_cast<int64_t>(recipe.stages.size());
     if (last) {
       write_stage(run, spec, folder.model(), base.folder(), tokenizer);
-      const std::string toml = recipe.to_toml();
-      write_file(folder.model() / "README.md",
-                 model_card(folder.path().filename().string(), recipe.model, recipe.task.name, state.results, toml));
-      write_file(folder.results(), all_results_json(state.results, static_cast<int64_t>(train_rows.rows.size()),
-                                                    static_cast<int64_t>(dev_rows.rows.size()))
-                                           .dump(2) +
-                                       "\n");
+      write_results(folder, recipe, state.results, train_rows.rows.size(), dev_rows.rows.size());
     }
     log.sync();
     board.flush();
