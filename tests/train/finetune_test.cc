@@ -13,6 +13,7 @@
 #include <limits>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "nxm/core/error.h"
 #include "nxm/core/mask.h"
@@ -66,6 +67,43 @@ TEST_F(FinetuneTest, EverySparseStageHoldsItsPatternOnDisk) {
       EXPECT_NEAR(result.stages[i].sparsity, 1 - Pattern::parse(pattern).density(), 0.02);
     }
   }
+}
+
+TEST_F(FinetuneTest, AFrozenMaskStaysThatOfTheStageItCameFrom) {
+  finetune(recipe("", {"stage.asp.lr=1e-2", "stage.masked.lr=1e-2"}), out("run"), {});
+  // asp's mask is that of the dense weights by magnitude, as oneshot's; masked has ADMM's.
+  for (const auto& [before, after] : {std::pair("oneshot", "asp"), std::pair("admm", "masked")}) {
+    const ModelDir first(out("run") / "stages" / before), then(out("run") / "stages" / after);
+    int64_t kept = 0, zero = 0;
+    for (const std::string& name : sparsified_names(first.config())) {
+      std::vector<float> a(static_cast<size_t>(first.info(name).elements())), b(a.size());
+      first.read_f32(name, a);
+      then.read_f32(name, b);
+      for (size_t i = 0; i < a.size(); ++i) {
+        ASSERT_TRUE(a[i] != 0 || b[i] == 0) << after << " " << name << " " << i;
+        kept += a[i] != 0;
+        zero += a[i] != 0 && b[i] == 0;
+      }
+    }
+    EXPECT_EQ(zero, 0) << after << ", of " << kept;
+  }
+}
+
+TEST_F(FinetuneTest, RhoGrowsLinearlyWhereItIsAskedTo) {
+  finetune(recipe("", {"stage.admm.preset=paper", "stage.admm.rho=0.5", "stage.admm.rho_schedule=linear",
+                       "stage.admm.epochs=6", "stage.admm.batch=8"}),
+           out("run"), {});
+  std::istringstream log(read_file(out("run") / "run.jsonl"));
+  std::vector<std::pair<double, double>> seen;
+  for (std::string line; std::getline(log, line);) {
+    const Json entry = parse_json(line, "run.jsonl");
+    if (entry.at("kind") == "step" && entry.at("stage") == "admm") seen.emplace_back(entry.at("step"), entry.at("rho"));
+  }
+  ASSERT_GT(seen.size(), 2U);
+  const double steps = seen.back().first / seen.back().second * 0.5;
+  EXPECT_GE(steps, seen.back().first);
+  EXPECT_NEAR(steps, std::round(steps), 1e-3);
+  for (const auto& [step, rho] : seen) EXPECT_NEAR(rho, 0.5 * step / steps, 1e-6) << step;
 }
 
 TEST_F(FinetuneTest, PermuteKeepsWhatTheModelComputesAndMoreOfItsWeights) {
