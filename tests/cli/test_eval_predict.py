@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 
 import pytest
@@ -111,6 +112,27 @@ def test_predict_reads_a_file_and_writes_words(tmp_path):
 def test_predict_errors(tmp_path, text, arguments, code, says):
     result = nxm("predict", "--model", make_model(tmp_path / "m", ["no", "yes"]), *arguments, text=text)
     assert result.returncode == code and says in result.stderr, result.stderr
+
+
+def test_a_model_larger_than_memory_is_told_before_it_is_read(tmp_path):
+    """400 GB of weights that are a hole in a sparse file."""
+    wide, deep = 65536, 2**20
+    (tmp_path / "config.json").write_text(json.dumps({
+        "model_type": "bert", "vocab_size": 5, "hidden_size": wide, "num_hidden_layers": 1, "num_attention_heads": 1,
+        "intermediate_size": wide, "max_position_embeddings": deep, "type_vocab_size": 2}))
+    (tmp_path / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n")
+    header, end = {}, 0
+    for name, shape in (("bert.embeddings.position_embeddings.weight", [deep, wide]), ("classifier.weight", [2, wide]),
+                        ("bert.encoder.layer.0.output.dense.weight", [wide, wide])):
+        size = 4 * shape[0] * shape[1]
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [end, end + size]}
+        end += size
+    text = json.dumps(header).encode()
+    with open(tmp_path / "model.safetensors", "wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.truncate(8 + len(text) + end)
+    result = nxm("predict", "--model", tmp_path, text="good\n")
+    assert result.returncode == 1 and re.search(r"needs over \d{6} MB of memory, \d+ MB are free", result.stderr), result.stderr
 
 
 def test_an_answer_is_one_line_whatever_the_label(tmp_path):

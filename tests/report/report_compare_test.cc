@@ -103,10 +103,16 @@ TEST(ComparisonSection, ShowsWhatTheSweepFoundOrWhyNot) {
   EXPECT_EQ(html_section(comparison_section(folders)), "") << "no results.json: not a sweep's";
   write_file(
       folder.path() / "results.json",
-      R"({"baseline":"asp","rows":[{"combination":{"task":"<b>"},"stage":"asp","pattern":"2:4","n":2,"mean":0.8,"sd":0.01},)"
+      R"({"baseline":"asp","rows":[{"combination":{"task":"<b>"},"stage":"asp","pattern":"","n":2,"mean":0.8,"sd":0.01},)"
       R"({"combination":{"task":"<b>"},"stage":"admm","pattern":"2:4","n":2,"mean":0.82,"sd":0.02,"difference":0.0212,)"
       R"("interval":[-0.001,0.04]}]})");
   const std::string shown = html_section(comparison_section(folders));
+  EXPECT_EQ(count(shown,
+                  "><"
+                  "/td>"),
+            0U)
+      << "an empty cell\n"
+      << shown;
   for (const char* part : {"vs asp", "82.00 ± 2.00", "+2.12", "-0.10 to +4.00", "&lt;b&gt;"})
     EXPECT_NE(shown.find(part), std::string::npos) << part << "\n" << shown;
   write_file(folder.path() / "results.json", R"({"rows":[{"combination":7}]})");

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 import torch
-from tiny_task import WORDS, write_tiny_model, write_tiny_task
+from tiny_task import TASK, WORDS, write_tiny_model, write_tiny_task
 from torch.nn.functional import cross_entropy, log_softmax, softmax
 from transformers import BertForSequenceClassification
 
@@ -19,15 +19,7 @@ precision = "fp32"
 threads = 1
 [model]
 path = "student"
-[task]
-kind = "classification"
-train = "train.tsv"
-dev = "dev.tsv"
-text = ["text"]
-label = "label"
-labels = ["no", "yes"]
-metrics = ["accuracy"]
-[[stage]]
+""" + TASK + """[[stage]]
 method = "dense"
 epochs = 10
 batch = 24

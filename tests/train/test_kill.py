@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from tiny_task import write_tiny_model, write_tiny_task
+from tiny_task import TASK, write_tiny_model, write_tiny_task
 
 NXM = os.environ["NXM_BIN"]
 RECIPE = """
@@ -23,16 +23,8 @@ precision = "fp32"
 checkpoint_every = 2
 keep_stages = true
 [model]
-path = "{folder}/model"
-[task]
-kind = "classification"
-train = "{folder}/train.tsv"
-dev = "{folder}/dev.tsv"
-text = ["text"]
-label = "label"
-labels = ["no", "yes"]
-metrics = ["accuracy"]
-[[stage]]
+path = "model"
+""" + TASK + """[[stage]]
 method = "dense"
 epochs = 1
 batch = 8
@@ -59,7 +51,7 @@ def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("kill")
     write_tiny_model(folder / "model")
     write_tiny_task(folder, {"train": 48, "dev": 16})
-    (folder / "recipe.toml").write_text(RECIPE.format(folder=folder))
+    (folder / "recipe.toml").write_text(RECIPE)
     assert finetune(folder, folder / "straight").returncode == 0
     return folder
 

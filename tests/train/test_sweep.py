@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 import pytest
-from tiny_task import write_tiny_model, write_tiny_task
+from tiny_task import TASK, write_tiny_model, write_tiny_task
 
 NXM = os.environ["NXM_BIN"]
 RECIPE = """
@@ -22,16 +22,7 @@ device = "cpu"
 precision = "fp32"
 [model]
 path = "model"
-[task]
-kind = "classification"
-data = "."
-train = "train.tsv"
-dev = "dev.tsv"
-text = ["text"]
-label = "label"
-labels = ["no", "yes"]
-metrics = ["accuracy"]
-[[stage]]
+""" + TASK + """[[stage]]
 method = "dense"
 batch = 8
 lr = 1e-3

@@ -6,6 +6,17 @@ import random
 import torch
 from transformers import BertConfig, BertForSequenceClassification
 
+# The recipe's [task], beside the files that write_tiny_task() writes.
+TASK = """
+[task]
+kind = "classification"
+train = "train.tsv"
+dev = "dev.tsv"
+text = ["text"]
+label = "label"
+labels = ["no", "yes"]
+metrics = ["accuracy"]
+"""
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "good"] + [f"w{c}" for c in "abcdefghij"]
 
 

@@ -12,6 +12,7 @@
 #include "nxm/cli/verbs.h"
 #include "nxm/core/error.h"
 #include "nxm/data/submission.h"
+#include "nxm/infer/session.h"
 #include "nxm/io/json_fields.h"
 #include "nxm/report/table.h"
 

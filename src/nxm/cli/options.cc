@@ -67,12 +67,4 @@ std::filesystem::path model_folder(const std::string& model) {
   return resolve_model(model, options);
 }
 
-int64_t length_for(const ModelConfig& config, int64_t given) {
-  if (given > config.max_position_embeddings) {
-    fail_usage("max_length", "{} tokens are more than the model's {} positions; choose a smaller --max-length", given,
-               config.max_position_embeddings);
-  }
-  return given > 0 ? given : std::min(kUsualLength, config.max_position_embeddings);
-}
-
 }  // namespace nxm::cli

@@ -51,8 +51,4 @@ TaskChoice choose_task(const TaskOptions& task, const ModelOptions& model, const
 /// The folder of --model, fetched if it names a model of the hub.
 std::filesystem::path model_folder(const std::string& model);
 
-/// Tokens an example is cut to: `given`, or for 0 the usual 128 or the model's positions if those are fewer. Throws
-/// UsageError if `given` is more than the positions.
-int64_t length_for(const ModelConfig& config, int64_t given);
-
 }  // namespace nxm::cli

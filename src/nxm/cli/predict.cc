@@ -17,6 +17,7 @@
 #include "nxm/core/error.h"
 #include "nxm/data/answer.h"
 #include "nxm/data/requests.h"
+#include "nxm/infer/session.h"
 #include "nxm/io/json_fields.h"
 
 namespace nxm::cli {

@@ -8,6 +8,7 @@
 #include "nxm/core/thread_pool.h"
 #include "nxm/data/answer.h"
 #include "nxm/data/label_map.h"
+#include "nxm/infer/session.h"
 
 namespace nxm::cli {
 

@@ -52,13 +52,7 @@ SessionOptions checked(SessionOptions options, const ModelConfig& config) {
   if (options.threads < 0 || options.threads > kMaxThreads) {
     fail_usage("threads", "expected 0 (all) to {}, got {}", kMaxThreads, options.threads);
   }
-  const int64_t positions = config.max_position_embeddings;
-  if (options.max_length == 0) {
-    options.max_length = std::min(kUsualLength, positions);
-  } else if (options.max_length < kLeastLength || options.max_length > positions) {
-    fail_usage("max_length", "expected {} to the model's {} positions, got {}", kLeastLength, positions,
-               options.max_length);
-  }
+  options.max_length = length_for(config, options.max_length);
   return options;
 }
 
@@ -80,6 +74,17 @@ void check_memory(const ModelDir& dir, Precision precision) {
 }
 
 }  // namespace
+
+int64_t length_for(const ModelConfig& config, int64_t given) {
+  const int64_t positions = config.max_position_embeddings;
+  if (given == 0) return std::min(kUsualLength, positions);
+  if (given > positions) {
+    fail_usage("max_length", "{} tokens are more than the model's {} positions; choose a smaller --max-length", given,
+               positions);
+  }
+  if (given < kLeastLength) fail_usage("max_length", "expected {} tokens or more, got {}", kLeastLength, given);
+  return given;
+}
 
 struct Session::Impl {
   Impl(const ModelDir& dir, const SessionOptions& given, std::future<Tokenizer> words)

@@ -21,12 +21,16 @@
 
 namespace nxm {
 
+/// Tokens that a text is cut to: `given`, or for 0 kUsualLength, or the model's positions if those are fewer. Throws
+/// UsageError for fewer than 4 and for more than the positions.
+int64_t length_for(const ModelConfig& config, int64_t given);
+
 struct SessionOptions {
   int threads = 0;                     ///< 0: as many as the process may use
   std::optional<Precision> precision;  ///< default: that of the directory (f32 unless it is packed as bf16 or int8)
   bool dense = false;                  ///< run every layer dense (to compare)
   bool pin = false;                    ///< each thread but the caller's stays on a processor of its own
-  int64_t max_length = 0;              ///< tokens to which predict() cuts; 0: kUsualLength, or the positions if fewer
+  int64_t max_length = 0;              ///< tokens to which predict() cuts, as length_for() has it
 };
 
 /// One text, or a pair.

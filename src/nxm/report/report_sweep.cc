@@ -25,7 +25,8 @@ std::vector<Cell> row_of(const JsonFields& row, const std::vector<std::string>& 
   std::vector<Cell> cells;
   for (const std::string& axis : axes) cells.push_back({combination.string(axis, "–")});
   cells.push_back({row.string("stage")});
-  cells.push_back({row.string("pattern", "–")});
+  const std::string pattern = row.string("pattern", "");
+  cells.push_back({pattern.empty() ? "–" : pattern});
   cells.push_back(number_cell(row.number("n", 0, kMostScore), 0));
   const double mean = kPoints * row.number("mean", -kMostScore, kMostScore);
   cells.push_back(row.has("sd") ? spread_cell(mean, kPoints * row.number("sd", 0, kMostScore), 2)
