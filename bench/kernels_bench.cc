@@ -63,7 +63,7 @@ struct Case {
     nxm::ThreadPool pool(1);
     const auto reference = nxm::make_reference(source, precision, x_bits);
     std::vector<float> row(static_cast<size_t>(shape.outputs));
-    std::vector<std::byte> scratch(reference->scratch_bytes(1));
+    std::vector<std::byte> scratch(reference->scratch_bytes(1, 1));
     for (const int64_t r : {int64_t{0}, shape.rows / 2, shape.rows - 1}) {
       reference->run({x.data() + r * shape.inputs, 1, shape.inputs}, {row.data(), 1, shape.outputs}, {}, scratch.data(),
                      pool);
@@ -86,7 +86,7 @@ void ours(benchmark::State& state, const LinearKernel& kernel, const std::string
   if (!kernel.takes(c.source)) return state.SkipWithError("not for this pattern");
   nxm::ThreadPool pool;
   const auto linear = kernel.make(c.source);
-  AlignedVector<std::byte> scratch(linear->scratch_bytes(shape.rows));
+  AlignedVector<std::byte> scratch(linear->scratch_bytes(shape.rows, pool.size()));
   const auto run = [&] {
     linear->run({c.x.data(), shape.rows, shape.inputs}, {c.y.data(), shape.rows, shape.outputs}, {}, scratch.data(),
                 pool);

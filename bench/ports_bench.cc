@@ -125,7 +125,7 @@ NXM_AVX2 void run_avx2(benchmark::State& state) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  if (nxm::available_targets().back() == nxm::Target::kAvx512Bf16) {
+  if (nxm::available_targets().back() >= nxm::Target::kAvx512Bf16) {
     const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
         {"f32/product", run<F32, false, Window::kRegister>},
         {"f32/vpermps", run<F32, true, Window::kRegister>},

@@ -47,7 +47,7 @@ TEST(Allocation, RunDoesWithout) {
     for (const int64_t rows : {1, 8, 130}) {
       const auto x = testing::normal(rows * 64, rng);
       std::vector<float> y(static_cast<size_t>(rows * 40));
-      AlignedVector<std::byte> scratch(linear->scratch_bytes(rows));
+      AlignedVector<std::byte> scratch(linear->scratch_bytes(rows, pool.size()));
       const auto once = [&] {
         linear->run({x.data(), rows, 64}, {y.data(), rows, 40}, {layer.bias.data(), true}, scratch.data(), pool);
       };

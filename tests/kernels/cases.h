@@ -81,7 +81,7 @@ inline std::vector<float> run(const Linear& linear, const std::vector<float>& x,
                               int64_t outputs, const Epilogue& epilogue, ThreadPool& pool) {
   Guarded<float> in(rows * inputs);
   Guarded<float> out(rows * outputs);
-  Guarded<std::byte> scratch(static_cast<int64_t>(linear.scratch_bytes(rows)), 0);
+  Guarded<std::byte> scratch(static_cast<int64_t>(linear.scratch_bytes(rows, pool.size())), 0);
   std::copy(x.begin(), x.end(), in.data());
   linear.run({in.data(), rows, inputs}, {out.data(), rows, outputs}, epilogue, scratch.data(), pool);
   if (!in.intact() || !out.intact() || !scratch.intact()) return {};

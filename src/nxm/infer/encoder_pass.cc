@@ -39,7 +39,9 @@ Encoder::Pass::Pass(const Encoder& encoder, const Batch& batch, int64_t first, i
   attention_floats_ = static_cast<int64_t>(Workspace::rounded(floats(attention_floats_)) / sizeof(float));
   size_t scratch = 0;
   for (const Layer& layer : encoder.layers_) {
-    scratch = std::max({scratch, layer.linear->scratch_bytes(tokens()), layer.linear->scratch_bytes(sequences())});
+    for (const int64_t rows : {tokens(), sequences()}) {
+      scratch = std::max(scratch, layer.linear->scratch_bytes(rows, pool.size()));
+    }
   }
   const size_t hidden = floats(tokens() * encoder.hidden_);
   const size_t wide = floats(tokens() * std::max(3 * encoder.hidden_, encoder.intermediate_));

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "nxm/kernels/amx.h"
 #include "nxm/kernels/avx512.h"
 #include "nxm/kernels/simd_targets.h"
 #include "nxm/kernels/tile.h"
@@ -12,7 +13,6 @@
 #define HWY_TARGET_INCLUDE "nxm/kernels/attention_avx512.cc"
 #include <hwy/foreach_target.h>
 // After foreach_target.h, as Highway asks.
-#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #if HWY_TARGET == HWY_AVX3
@@ -20,11 +20,9 @@ HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
 constexpr int64_t kLanes = 16;
 constexpr int64_t kWidth = 2 * kLanes;  // columns of a product
-constexpr int64_t kRows = avx512::kQueries;
-using Floats = hn::CappedTag<float, kLanes>;
+constexpr int64_t kRows = 8;  // whose sums registers hold
 
 HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < kLanes ? (1U << n) - 1 : 0xFFFFU); }
 
@@ -99,11 +97,28 @@ HWY_NOINLINE void dots(const uint32_t* a, int64_t a_stride, const uint32_t* b, i
   }
 }
 
-constexpr decltype(&dots<1>) kDots[] = {dots<1>, dots<2>, dots<3>, dots<4>, dots<5>, dots<6>, dots<7>, dots<kRows>};
+void dots_of(const uint32_t* a, int64_t a_stride, const uint32_t* b, int64_t b_stride, int64_t rows, int64_t n, float* c,
+             int64_t c_stride) noexcept {
+  constexpr decltype(&dots<1>) kDots[] = {dots<1>, dots<2>, dots<3>, dots<4>, dots<5>, dots<6>, dots<7>, dots<kRows>};
+  kDots[rows - 1](a, a_stride, b, b_stride, n, c, c_stride);
+}
+
+constexpr avx512::Products kProducts = {kRows, [](int64_t /*rows*/) noexcept {}, dots_of, []() noexcept {}};
+
+/// 2^x for x <= 0, relative error below 4e-6: what it is for is rounded to 9 bits.
+HWY_INLINE __m512 exp2(__m512 x) {
+  const __m512 whole = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 rest = _mm512_sub_ps(x, whole);  // in -1/2...1/2
+  __m512 y = _mm512_set1_ps(0.00957010143F);
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.0559178603F));
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.240247448F));
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.693121815F));
+  y = _mm512_fmadd_ps(y, rest, _mm512_set1_ps(0.999999261F));
+  return _mm512_scalef_ps(y, whole);
+}
 
 /// x[0...n) <- exp(scale (x - max x)), with zeros from n to `padded`; `out` gets them as pairs. Returns their sum.
 HWY_INLINE float softmax(float* x, int64_t n, int64_t padded, float scale, uint32_t* out) {
-  const Floats d;
   const __m512 never = _mm512_set1_ps(-1e30F);
   const int64_t whole = n / kLanes * kLanes;
   if (whole < padded) {
@@ -113,29 +128,31 @@ HWY_INLINE float softmax(float* x, int64_t n, int64_t padded, float scale, uint3
   }
   __m512 largest = _mm512_loadu_ps(x);
   for (int64_t i = kLanes; i < padded; i += kLanes) largest = _mm512_max_ps(largest, _mm512_loadu_ps(x + i));
-  const hn::Vec<Floats> shift{_mm512_set1_ps(_mm512_reduce_max_ps(largest))};
-  const auto factor = hn::Set(d, scale);
-  hn::Vec<Floats> sum = hn::Zero(d);
+  const __m512 shift = _mm512_set1_ps(_mm512_reduce_max_ps(largest));
+  const __m512 factor = _mm512_set1_ps(scale * 1.442695041F);  // of powers of 2
+  __m512 sum = _mm512_setzero_ps();
   for (int64_t i = 0; i < padded; i += kWidth, out += kLanes) {
-    const auto low = hn::Exp(d, hn::Mul(hn::Sub(hn::LoadU(d, x + i), shift), factor));
-    const auto high = hn::Exp(d, hn::Mul(hn::Sub(hn::LoadU(d, x + i + kLanes), shift), factor));
-    sum = hn::Add(sum, hn::Add(low, high));
-    _mm512_storeu_si512(out, round(low.raw, high.raw));
+    const __m512 low = exp2(_mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i), shift), factor));
+    const __m512 high = exp2(_mm512_mul_ps(_mm512_sub_ps(_mm512_loadu_ps(x + i + kLanes), shift), factor));
+    sum = _mm512_add_ps(sum, _mm512_add_ps(low, high));
+    _mm512_storeu_si512(out, round(low, high));
   }
-  return _mm512_reduce_add_ps(sum.raw);
+  return _mm512_reduce_add_ps(sum);
 }
 
 int64_t round_up(int64_t n) { return ceil_div(n, kWidth) * kWidth; }
 
-void attention_bf16(const float* q, const float* k, const float* v, int64_t stride, float* out, int64_t out_stride,
-                    int64_t tokens, int64_t head, float* scratch) noexcept {
+HWY_INLINE void attention(const avx512::Products& products, const float* q, const float* k, const float* v,
+                          int64_t stride, float* out, int64_t out_stride, int64_t tokens, int64_t head,
+                          float* scratch) noexcept {
+  constexpr int64_t kMost = avx512::kMostQueries;
   const int64_t keys = round_up(tokens), width = round_up(head);
   auto* k_pairs = reinterpret_cast<uint32_t*>(scratch);  // (width / 2, keys)
   uint32_t* v_pairs = k_pairs + width / 2 * keys;        // (keys / 2, width)
-  uint32_t* q_pairs = v_pairs + keys / 2 * width;        // (kRows, width / 2)
-  uint32_t* shares = q_pairs + kRows * width / 2;        // (kRows, keys / 2): the probabilities, before their sum
-  float* scores = scratch + (shares + kRows * keys / 2 - k_pairs);  // (kRows, keys)
-  float* mixed = scores + kRows * keys;                             // (kRows, width)
+  uint32_t* q_pairs = v_pairs + keys / 2 * width;        // (kMost, width / 2)
+  uint32_t* shares = q_pairs + kMost * width / 2;        // (kMost, keys / 2): the probabilities, before their sum
+  float* scores = scratch + (shares + kMost * keys / 2 - k_pairs);  // (kMost, keys)
+  float* mixed = scores + kMost * keys;                             // (kMost, width)
 
   for (int64_t t = 0; t < keys; t += kLanes) {
     for (int64_t i = 0; i < head; i += kWidth) {
@@ -165,18 +182,21 @@ void attention_bf16(const float* q, const float* k, const float* v, int64_t stri
     }
   }
   const float scale = 1 / std::sqrt(static_cast<float>(head));
-  for (int64_t t = 0; t < tokens; t += kRows) {
-    const int64_t rows = std::min(kRows, tokens - t);
+  int64_t begun = 0;
+  for (int64_t t = 0; t < tokens; t += products.rows) {
+    const int64_t rows = std::min(products.rows, tokens - t);
+    if (rows != begun) products.begin(rows);
+    begun = rows;
     for (int64_t r = 0; r < rows; ++r) round_row(q + (t + r) * stride, head, q_pairs + r * width / 2);
     for (int64_t s = 0; s < keys; s += kWidth) {
-      kDots[rows - 1](q_pairs, width / 2, k_pairs + s, keys, ceil_div(head, 2), scores + s, keys);
+      products.dots(q_pairs, width / 2, k_pairs + s, keys, rows, width / 2, scores + s, keys);
     }
-    float inverse[kRows];
+    float inverse[kMost];
     for (int64_t r = 0; r < rows; ++r) {
       inverse[r] = 1 / softmax(scores + r * keys, tokens, keys, scale, shares + r * keys / 2);
     }
     for (int64_t i = 0; i < width; i += kWidth) {
-      kDots[rows - 1](shares, keys / 2, v_pairs + i, width, keys / 2, mixed + i, width);
+      products.dots(shares, keys / 2, v_pairs + i, width, rows, keys / 2, mixed + i, width);
     }
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t i = 0; i < head; i += kLanes) {
@@ -190,11 +210,22 @@ void attention_bf16(const float* q, const float* k, const float* v, int64_t stri
       }
     }
   }
+  products.end();
+}
+
+void attention_bf16(const float* q, const float* k, const float* v, int64_t stride, float* out, int64_t out_stride,
+                    int64_t tokens, int64_t head, float* scratch) noexcept {
+  attention(kProducts, q, k, v, stride, out, out_stride, tokens, head, scratch);
+}
+
+void attention_amx(const float* q, const float* k, const float* v, int64_t stride, float* out, int64_t out_stride,
+                   int64_t tokens, int64_t head, float* scratch) noexcept {
+  attention(*amx::products(), q, k, v, stride, out, out_stride, tokens, head, scratch);
 }
 
 }  // namespace
 
-const avx512::Attention kAttentionBf16 = attention_bf16;
+const avx512::Attention kAttentionBf16 = attention_bf16, kAttentionAmx = attention_amx;
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
@@ -203,13 +234,13 @@ HWY_POP_ATTRIBUTES
 #if HWY_ONCE
 namespace nxm {
 
-avx512::Attention avx512::attention_bf16() {
 #if HWY_TARGETS & HWY_AVX3
-  return N_AVX3::kAttentionBf16;
+avx512::Attention avx512::attention_bf16() { return N_AVX3::kAttentionBf16; }
+avx512::Attention avx512::attention_amx() { return N_AVX3::kAttentionAmx; }
 #else
-  return nullptr;
+avx512::Attention avx512::attention_bf16() { return nullptr; }
+avx512::Attention avx512::attention_amx() { return nullptr; }
 #endif
-}
 
 }  // namespace nxm
 #endif

@@ -51,9 +51,8 @@ template <typename T>
 class Avx512 : public Linear {
  public:
   Avx512(const LinearSource& source, bool sparse)
-      : inputs_(source.inputs()), group_(sparse ? kSparseGroup : kDenseGroup) {
+      : inputs_(source.inputs()), outputs_(source.outputs()), group_(sparse ? kSparseGroup : kDenseGroup) {
     const WeightRows rows(source);
-    layout_.outputs = rows.outputs();
     if (sparse) {
       const Pattern& pattern = source.packed->pattern;
       cut_ = cut_of(pattern, kWeights);
@@ -65,7 +64,7 @@ class Avx512 : public Linear {
     layout_.words = cut_.words;
     layout_.word_steps = cut_.word_steps;
     layout_.windows = ceil_div(inputs_, cut_.window);
-    groups_ = ceil_div(layout_.outputs, group_ * kPanel);
+    groups_ = ceil_div(outputs_, group_ * kPanel);
     // Where the last window begins, and what is read from there.
     const int64_t reach = (layout_.windows - 1) * cut_.window + std::max(kWindowInputs, cut_.window);
     stride_ = apart(ceil_div(std::max(reach, inputs_), kWindowInputs) * kWindowInputs * kXBytes);
@@ -74,8 +73,6 @@ class Avx512 : public Linear {
     fill(rows, sparse);
     layout_.weights = weights_.data();
     layout_.places = sparse ? places_.data() : nullptr;
-    layout_.sums = sums_.data();
-    layout_.scales = scales_.data();
   }
 
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
@@ -103,17 +100,15 @@ class Avx512 : public Linear {
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = i / groups_ * block;
-        const Task task = {layout_,
-                           i % groups_,
-                           from + row * stride,
-                           stride,
-                           window,
-                           std::is_same_v<T, int8_t> ? by + row : nullptr,
-                           std::min(block, x.rows - row),
-                           tile,
-                           y.row(row),
-                           epilogue.bias,
-                           epilogue.gelu};
+        const Output out = {.outputs = outputs_,
+                            .sums = sums_.data(),
+                            .scales = scales_.data(),
+                            .by = std::is_same_v<T, int8_t> ? by + row : nullptr,
+                            .bias = epilogue.bias,
+                            .gelu = epilogue.gelu,
+                            .y = y.row(row)};
+        const int64_t tokens = std::min(block, x.rows - row);
+        const Task task = {layout_, i % groups_, from + row * stride, stride, window, tokens, tile, out};
         if constexpr (std::is_same_v<T, float>) {
           code()->f32(task);
         } else if constexpr (std::is_same_v<T, uint16_t>) {
@@ -126,7 +121,7 @@ class Avx512 : public Linear {
     pool.parallel_for(ceil_div(x.rows, block) * groups_, 1, std::ref(work));
   }
 
-  [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
+  [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     return static_cast<size_t>(quantized_bytes(rows) + staged_bytes(rows) +
                                (is_spread(rows) ? rows * spread_stride() : 0));
   }
@@ -194,7 +189,7 @@ class Avx512 : public Linear {
     }
     const std::vector<Slot> slot = slots(sparse ? rows.kept() : inputs_);
     StoredRow<T> row(rows);
-    for (int64_t o = 0; o < layout_.outputs; ++o) {
+    for (int64_t o = 0; o < outputs_; ++o) {
       row.read(rows, o);
       if constexpr (std::is_same_v<T, int8_t>) {
         scales_[static_cast<size_t>(o)] = row.scale;
@@ -213,7 +208,7 @@ class Avx512 : public Linear {
     }
   }
 
-  int64_t inputs_, group_, groups_;
+  int64_t inputs_, outputs_, group_, groups_;
   Cut cut_{};
   int64_t stride_;  // bytes from one row of x to the next, as the code takes it
   Layout layout_{};

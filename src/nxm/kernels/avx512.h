@@ -36,15 +36,23 @@ constexpr int64_t kWordPlaces = 8;
 /// x. Paired: lane l of panels 0 and 1 has outputs 2l and 2l + 1 of the group, which share their places, those of panel
 /// 0 (the only ones stored). Not paired: output 16 p + l.
 struct Layout {
-  int64_t outputs;
   int64_t windows;
   int64_t words;       ///< of a window
   int64_t word_steps;  ///< N:M: 1, 2, 4 or 8; dense: 4
   bool paired;
   const uint32_t* weights;
   const uint32_t* places;  ///< null: dense
-  const int32_t* sums;     ///< int8: of an output's weights, filled up to whole groups
-  const float* scales;     ///< int8: by output, likewise
+};
+
+/// From sums of products to y.
+struct Output {
+  int64_t outputs;
+  const int32_t* sums;  ///< int8: of an output's weights, filled up to whole groups
+  const float* scales;  ///< int8: by output, likewise
+  const Quantized* by;  ///< int8: (tokens), else null
+  const float* bias;    ///< (outputs), or null
+  bool gelu;
+  float* y;  ///< (tokens, outputs)
 };
 
 /// One group of y for some tokens.
@@ -54,14 +62,11 @@ struct Task {
   /// (tokens, stride), f32, bf16 or quantised. N:M: what a window may read of it is there, or, where a tile may have
   /// more than kFewTokens tokens, is repeated until it fills a vector: a broadcast would cost as much as a selection.
   const std::byte* x;
-  int64_t stride;       ///< bytes
-  int64_t window;       ///< N:M: bytes from one window to the next
-  const Quantized* by;  ///< int8: (tokens), else null
+  int64_t stride;  ///< bytes
+  int64_t window;  ///< N:M: bytes from one window to the next
   int64_t tokens;
-  int64_t tile;       ///< tokens at a time, at most kTokens
-  float* y;           ///< (tokens, outputs)
-  const float* bias;  ///< (outputs), or null
-  bool gelu;
+  int64_t tile;  ///< tokens at a time, at most kTokens
+  Output out;
 };
 
 struct Code {
@@ -78,10 +83,20 @@ struct Code {
 /// Null in a build without AVX-512, as the next.
 const Code* code();
 
-/// Queries that attention_bf16() takes at a time.
-constexpr int64_t kQueries = 8;
+/// Products of pairs of bf16, for attention.
+struct Products {
+  int64_t rows;                          ///< that dots() takes at most
+  void (*begin)(int64_t rows) noexcept;  ///< before dots() of so many rows
+  /// c (rows, 32) = the sum over n pairs of a (rows, n) and b (n, 32), n a multiple of 16. Strides in pairs, in floats.
+  void (*dots)(const uint32_t* a, int64_t a_stride, const uint32_t* b, int64_t b_stride, int64_t rows, int64_t n,
+               float* c, int64_t c_stride) noexcept;
+  void (*end)() noexcept;  ///< after the last
+};
+/// The most of any Products.
+constexpr int64_t kMostQueries = 32;
 /// Ops::attention_bf16.
 using Attention = decltype(Ops::attention_bf16);
-Attention attention_bf16();
+Attention attention_bf16();  ///< needs AVX512-BF16
+Attention attention_amx();   ///< its products on AMX
 
 }  // namespace nxm::avx512

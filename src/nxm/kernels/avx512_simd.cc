@@ -10,7 +10,7 @@
 // After foreach_target.h, as Highway asks.
 #include <hwy/highway.h>
 
-#include "nxm/kernels/math-inl.h"
+#include "nxm/kernels/avx512-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
 // Highway's HWY_BEFORE_NAMESPACE(), and what Highway 1.0 does not know. Which function needs which is for the table of
@@ -23,7 +23,6 @@ using avx512::Layout;
 using avx512::Task;
 
 constexpr int64_t kPanel = avx512::kPanel;
-using Lanes = hn::CappedTag<float, kPanel>;
 
 /// What differs between the precisions. `repeat`: a window of x, filling a vector. `select`: lane l takes from `window`
 /// what the lowest 4 bits of each of its weights' places say; `places >> 4` has the next step's.
@@ -73,42 +72,6 @@ struct Int8 {
 
 HWY_INLINE __m512i load(const uint32_t* p) { return _mm512_loadu_si512(p); }
 
-/// The lowest n lanes.
-HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < kPanel ? (1U << n) - 1 : 0xFFFFU); }
-
-/// From the sums of a panel to y. int8: scale_x scale_w (sum - zero sum_w).
-class Finish {
- public:
-  HWY_INLINE Finish(const Task& t, int64_t panel) : t_(t), first_(panel * kPanel), width_(t.weights.outputs - first_) {
-    if (t.bias != nullptr && width_ > 0) bias_ = _mm512_maskz_loadu_ps(first_lanes(width_), t.bias + first_);
-    if (t.by == nullptr) return;
-    sums_ = _mm512_loadu_si512(t.weights.sums + first_);
-    scales_ = _mm512_loadu_ps(t.weights.scales + first_);
-  }
-  HWY_INLINE void write(int64_t token, __m512 sum) const { store(token, _mm512_add_ps(sum, bias_)); }
-  HWY_INLINE void write(int64_t token, __m512i sum) const {
-    const __m512i zero = _mm512_mullo_epi32(_mm512_set1_epi32(t_.by[token].zero), sums_);
-    const __m512 scale = _mm512_mul_ps(_mm512_set1_ps(t_.by[token].scale), scales_);
-    store(token, _mm512_fmadd_ps(scale, _mm512_cvtepi32_ps(_mm512_sub_epi32(sum, zero)), bias_));
-  }
-
- private:
-  HWY_INLINE void store(int64_t token, __m512 y) const {
-    if (t_.gelu) y = gelu(Lanes(), hn::Vec<Lanes>{y}).raw;
-    float* place = t_.y + token * t_.weights.outputs + first_;
-    if (width_ >= kPanel) {
-      _mm512_storeu_ps(place, y);
-    } else if (width_ > 0) {
-      _mm512_mask_storeu_ps(place, first_lanes(width_), y);
-    }
-  }
-
-  const Task& t_;
-  int64_t first_, width_;
-  __m512 bias_ = _mm512_setzero_ps(), scales_ = bias_;
-  __m512i sums_ = _mm512_setzero_si512();
-};
-
 HWY_INLINE __m512i bits(__m512 v) { return _mm512_castps_si512(v); }
 HWY_INLINE __m512i bits(__m512i v) { return v; }
 HWY_INLINE void from_bits(__m512i v, __m512& out) { out = _mm512_castsi512_ps(v); }
@@ -150,7 +113,7 @@ HWY_INLINE void write(const Task& t, int64_t from, typename P::Sum (&sum)[kSplit
   }
 #pragma GCC unroll 16
   for (int p = 0; p < kPanels; ++p) {
-    const Finish finish(t, t.group * kPanels + p);
+    const Finish finish(t.out, t.group * kPanels + p);
 #pragma GCC unroll 16
     for (int i = 0; i < kTokens; ++i) finish.write(from + i, sum[0][i][p]);
   }

@@ -63,7 +63,7 @@ class DenseFloat : public Linear {
     pool.parallel_for(ceil_div(x.rows, block) * panels, 1, std::ref(blocks));
   }
 
-  [[nodiscard]] size_t scratch_bytes(int64_t /*rows*/) const override { return 0; }
+  [[nodiscard]] size_t scratch_bytes(int64_t /*rows*/, int /*threads*/) const override { return 0; }
   [[nodiscard]] size_t weight_bytes() const override { return weights_.size() * sizeof(T); }
 
  private:

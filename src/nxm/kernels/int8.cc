@@ -80,7 +80,7 @@ class Int8 : public Linear {
     pool.parallel_for(ceil_div(x.rows, block) * panels, 1, std::ref(work));
   }
 
-  [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
+  [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     return static_cast<size_t>(rows) * (static_cast<size_t>(stride()) + sizeof(Quantized));
   }
   [[nodiscard]] size_t weight_bytes() const override {

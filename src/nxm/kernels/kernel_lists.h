@@ -16,5 +16,6 @@ void add_dense_float_kernels(std::vector<LinearKernel>& table);
 void add_sparse_float_kernels(std::vector<LinearKernel>& table);
 void add_int8_kernels(std::vector<LinearKernel>& table);
 void add_avx512_kernels(std::vector<LinearKernel>& table);
+void add_amx_kernels(std::vector<LinearKernel>& table);
 
 }  // namespace nxm

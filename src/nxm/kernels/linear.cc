@@ -27,6 +27,7 @@ std::vector<LinearKernel> all_kernels() {
   add_sparse_float_kernels(table);
   add_int8_kernels(table);
   add_avx512_kernels(table);
+  add_amx_kernels(table);
   return table;
 }
 

@@ -36,7 +36,14 @@ HWY_INLINE V gelu(D d, V x) {
   q = hn::MulAdd(q, u, hn::Set(d, 5.229329924e-01F));
   q = hn::MulAdd(q, u, hn::Set(d, 1.0F));
   const V half = hn::Mul(x, hn::Set(d, 0.5F));
+#if HWY_TARGET == HWY_AVX3
+  // 14 bits and a step of Newton's method, in fewer cycles than a division.
+  const V about = hn::ApproximateReciprocal(q);
+  const V inverse = hn::Mul(about, hn::NegMulAdd(q, about, hn::Set(d, 2.0F)));
+  return hn::MulAdd(half, hn::Mul(hn::Mul(z, p), inverse), half);
+#else
   return hn::MulAdd(half, hn::Div(hn::Mul(z, p), q), half);
+#endif
 }
 
 /// A full vector of weights, stored as f32 or bf16.

@@ -66,7 +66,7 @@ int64_t attention_scratch(int64_t tokens, int64_t head) {
   const int64_t keys = (tokens + kPad - 1) / kPad * kPad;
   const int64_t width = (head + kPad - 1) / kPad * kPad;
   const int64_t f32 = head * keys + tokens * width + kTileRows * (keys + width);
-  return std::max(f32, keys * width + avx512::kQueries * (keys + width) * 3 / 2);
+  return std::max(f32, keys * width + avx512::kMostQueries * (keys + width) * 3 / 2);
 }
 
 const Ops& ops_for(Target target) {

@@ -155,16 +155,28 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace nxm {
 
+#if HWY_TARGETS & HWY_AVX3
+namespace {
+
+Ops with_bf16(avx512::Attention attention) {
+  Ops ops = N_AVX3::kOps;
+  ops.attention_bf16 = attention;
+  return ops;
+}
+
+}  // namespace
+#endif
+
 const Ops* simd_ops(Target target) {
   switch (target) {
 #if HWY_TARGETS & HWY_AVX3
     case Target::kAvx512Bf16: {
-      static const Ops with_bf16 = [] {
-        Ops ops = N_AVX3::kOps;
-        ops.attention_bf16 = avx512::attention_bf16();
-        return ops;
-      }();
-      return &with_bf16;
+      static const Ops ops = with_bf16(avx512::attention_bf16());
+      return &ops;
+    }
+    case Target::kAmx: {
+      static const Ops ops = with_bf16(avx512::attention_amx());
+      return &ops;
     }
     case Target::kAvx512:
     case Target::kAvx512Vnni:

@@ -49,13 +49,13 @@ class Reference : public Linear {
            ThreadPool& pool) const override {
     const auto rows = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        row(x.row(r), y.row(r), epilogue, scratch + static_cast<int64_t>(scratch_bytes(r)));
+        row(x.row(r), y.row(r), epilogue, scratch + static_cast<int64_t>(scratch_bytes(r, 1)));
       }
     };
     pool.parallel_for(x.rows, 1, std::ref(rows));
   }
 
-  [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
+  [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     return sizeof(T) == 1 ? static_cast<size_t>(rows * inputs_) : 0;
   }
   [[nodiscard]] size_t weight_bytes() const override {

@@ -83,7 +83,7 @@ class SparseFloat : public Linear {
     pool.parallel_for(ceil_div(x.rows, block) * panels_, 1, std::ref(work));
   }
 
-  [[nodiscard]] size_t scratch_bytes(int64_t rows) const override {
+  [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     return static_cast<size_t>(rows * layout_.inputs()) * sizeof(float);
   }
   [[nodiscard]] size_t weight_bytes() const override { return values_.size() * sizeof(T) + places_.size(); }

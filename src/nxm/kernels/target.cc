@@ -6,6 +6,8 @@
 #include <sys/auxv.h>
 #elif defined(__x86_64__)
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 #include <fmt/format.h>
@@ -28,7 +30,8 @@ namespace {
 constexpr std::pair<std::string_view, Target> kTable[] = {
     {"scalar", Target::kScalar},      {"neon", Target::kScalar},           {"neon_dotprod", Target::kNeon},
     {"avx2", Target::kScalar},        {"avx_vnni", Target::kAvx2},         {"avx512", Target::kAvx2},
-    {"avx512_vnni", Target::kAvx512}, {"avx512_bf16", Target::kAvx512Vnni}};
+    {"avx512_vnni", Target::kAvx512}, {"avx512_bf16", Target::kAvx512Vnni},
+    {"amx", Target::kAvx512Bf16}};
 
 #if HWY_TARGETS & HWY_AVX2
 // The macro wants literals, and compilers do not agree on one for AVX-VNNI.
@@ -42,12 +45,23 @@ bool has_avx_vnni() {
   return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax & 1U << 4) != 0;
 }
 
+bool has_amx() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  const bool tiles = (edx & 1U << 24) != 0, bf16 = (edx & 1U << 22) != 0, int8 = (edx & 1U << 25) != 0;
+  if (!tiles || !bf16 || !int8 || !NXM_HAS("avx512vbmi") || !NXM_HAS("avx512vbmi2")) return false;
+  // Linux gives a process tiles once it has asked for them, and all its threads then.
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // NOLINT(google-runtime-int): syscall's
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+}
+
 std::vector<Target> detect() {
   const std::pair<Target, bool> machine[] = {{Target::kAvx2, has_avx2()},
                                              {Target::kAvxVnni, has_avx_vnni()},
                                              {Target::kAvx512, has_avx512()},
                                              {Target::kAvx512Vnni, NXM_HAS("avx512vnni")},
-                                             {Target::kAvx512Bf16, NXM_HAS("avx512bf16")}};
+                                             {Target::kAvx512Bf16, NXM_HAS("avx512bf16")},
+                                             {Target::kAmx, has_amx()}};
   std::vector<Target> targets = {Target::kScalar};
   for (const auto& [target, has] : machine) {
     const Target base = kTable[static_cast<size_t>(target)].second;

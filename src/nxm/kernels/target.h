@@ -9,10 +9,10 @@
 namespace nxm {
 
 /// Arm's and, from kAvx2 on, x86's, better ones after worse ones. kAvxVnni: AVX2 and AVX's own vpdpbusd. kAvx512: F,
-/// BW, CD, DQ and VL.
-enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAvx512Bf16 };
+/// BW, CD, DQ and VL. kAmx: tiles, their products of bf16 and of int8, and AVX512-VBMI2.
+enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvxVnni, kAvx512, kAvx512Vnni, kAvx512Bf16, kAmx };
 
-/// "scalar", "neon", "neon_dotprod", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16"
+/// "scalar", "neon", "neon_dotprod", "avx2", "avx_vnni", "avx512", "avx512_vnni", "avx512_bf16", "amx"
 [[nodiscard]] std::string_view name_of(Target target);
 /// Does every machine that has `target` run code for `needs`? (AVX-512 does not mean AVX-VNNI.)
 [[nodiscard]] bool includes(Target target, Target needs);
