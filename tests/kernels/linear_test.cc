@@ -20,7 +20,7 @@ using testing::run;
 
 const std::vector<std::string> kPatterns = {"dense", "1:2", "2:4",  "4:8",   "8:16",  "1:4",   "3:4",  "2:3",
                                             "3:7",   "5:8", "1:16", "2:4x2", "4:8x2", "2:4x3", "3:64", "8:32"};
-const std::vector<int64_t> kRows = {0, 1, 2, 3, 5, 8, 13, 17, 64, 130};
+const std::vector<int64_t> kRows = {0, 1, 2, 3, 5, 8, 13, 17, 33, 64, 100, 122, 130, 250};
 const std::vector<int64_t> kOutputs = {1, 3, 8, 33, 96};
 
 /// What the sums of a kernel may be off: inputs * eps * sum |x w|, at the worst; those of the reference are exact, and

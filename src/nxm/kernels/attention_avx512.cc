@@ -15,6 +15,8 @@
 // After foreach_target.h, as Highway asks.
 #include <hwy/highway.h>
 
+#include "nxm/kernels/avx512-inl.h"
+
 #if HWY_TARGET == HWY_AVX3
 HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512bf16")
 namespace nxm::HWY_NAMESPACE {
@@ -23,8 +25,6 @@ namespace {
 constexpr int64_t kLanes = 16;
 constexpr int64_t kWidth = 2 * kLanes;  // columns of a product
 constexpr int64_t kRows = 8;  // whose sums registers hold
-
-HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < kLanes ? (1U << n) - 1 : 0xFFFFU); }
 
 HWY_INLINE __m512 load(const float* from, int64_t n) {
   return n >= kLanes ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(n > 0 ? first_lanes(n) : __mmask16{0}, from);
@@ -39,36 +39,6 @@ HWY_INLINE __m512i round(__m512 low, __m512 high) {
 HWY_INLINE void round_row(const float* x, int64_t n, uint32_t* out) {
   for (int64_t i = 0; i < n; i += kWidth, out += kLanes) {
     _mm512_storeu_si512(out, round(load(x + i, n - i), load(x + i + kLanes, n - i - kLanes)));
-  }
-}
-
-/// rows[i] lane j <-> rows[j] lane i
-HWY_INLINE void transpose(__m512i (&rows)[kLanes]) {
-  __m512i a[kLanes], b[kLanes];
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; i += 2) {
-    a[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
-    a[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < kLanes; i += 4) {
-    b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
-    b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
-    b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
-    b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
-  }
-#pragma GCC unroll 16
-  for (int half = 0; half < kLanes; half += 8) {
-#pragma GCC unroll 16
-    for (int i = half; i < half + 4; ++i) {
-      a[i] = _mm512_shuffle_i32x4(b[i], b[i + 4], 0x88);
-      a[i + 4] = _mm512_shuffle_i32x4(b[i], b[i + 4], 0xDD);
-    }
-  }
-#pragma GCC unroll 16
-  for (int i = 0; i < 8; ++i) {
-    rows[i] = _mm512_shuffle_i32x4(a[i], a[i + 8], 0x88);
-    rows[i + 8] = _mm512_shuffle_i32x4(a[i], a[i + 8], 0xDD);
   }
 }
 

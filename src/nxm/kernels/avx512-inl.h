@@ -22,6 +22,36 @@ using Lanes = hn::CappedTag<float, avx512::kPanel>;
 /// The lowest n lanes.
 HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < avx512::kPanel ? (1U << n) - 1 : 0xFFFFU); }
 
+/// rows[i] lane j <-> rows[j] lane i
+HWY_INLINE void transpose(__m512i (&rows)[16]) {
+  __m512i a[16], b[16];
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i += 2) {
+    a[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+    a[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 16; i += 4) {
+    b[i] = _mm512_unpacklo_epi64(a[i], a[i + 2]);
+    b[i + 1] = _mm512_unpackhi_epi64(a[i], a[i + 2]);
+    b[i + 2] = _mm512_unpacklo_epi64(a[i + 1], a[i + 3]);
+    b[i + 3] = _mm512_unpackhi_epi64(a[i + 1], a[i + 3]);
+  }
+#pragma GCC unroll 16
+  for (int half = 0; half < 16; half += 8) {
+#pragma GCC unroll 16
+    for (int i = half; i < half + 4; ++i) {
+      a[i] = _mm512_shuffle_i32x4(b[i], b[i + 4], 0x88);
+      a[i + 4] = _mm512_shuffle_i32x4(b[i], b[i + 4], 0xDD);
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < 8; ++i) {
+    rows[i] = _mm512_shuffle_i32x4(a[i], a[i + 8], 0x88);
+    rows[i + 8] = _mm512_shuffle_i32x4(a[i], a[i + 8], 0xDD);
+  }
+}
+
 /// From the sums of a panel to y. int8: scale_x scale_w (sum - zero sum_w).
 class Finish {
  public:

@@ -78,6 +78,9 @@ class Avx512 : public Linear {
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
+    if constexpr (std::is_same_v<T, float>) {
+      if (in_columns(x.rows)) return run_columns(x, y, epilogue, reinterpret_cast<float*>(scratch), pool);
+    }
     auto* by = reinterpret_cast<Quantized*>(scratch);
     std::byte* staged = scratch + quantized_bytes(x.rows);
     std::byte* spread = staged + staged_bytes(x.rows);
@@ -122,6 +125,7 @@ class Avx512 : public Linear {
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
+    if (in_columns(rows)) return static_cast<size_t>(columns_blocks(rows) * column_floats(rows)) * sizeof(float);
     return static_cast<size_t>(quantized_bytes(rows) + staged_bytes(rows) +
                                (is_spread(rows) ? rows * spread_stride() : 0));
   }
@@ -149,6 +153,47 @@ class Avx512 : public Linear {
   static int64_t quantized_bytes(int64_t rows) {
     const int64_t bytes = std::is_same_v<T, int8_t> ? rows * static_cast<int64_t>(sizeof(Quantized)) : 0;
     return ceil_div(bytes, kVector) * kVector;
+  }
+
+  // Tokens in lanes: see columns_avx512.cc. As few blocks as there can be, as equal as they can be.
+  [[nodiscard]] bool in_columns(int64_t rows) const {
+    return std::is_same_v<T, float> && layout_.places != nullptr && !layout_.paired && rows > 0 &&
+           columns_width(rows) >= kFewestColumns;
+  }
+  static int64_t columns_blocks(int64_t rows) { return ceil_div(rows, kMostColumns); }
+  static int64_t columns_width(int64_t rows) {
+    return ceil_div(ceil_div(rows, columns_blocks(rows)), kPanel) * kPanel;
+  }
+  [[nodiscard]] int64_t columns_inputs() const { return (layout_.windows - 1) * cut_.window + kWindowInputs; }
+  [[nodiscard]] int64_t column_floats(int64_t rows) const { return columns_inputs() * columns_width(rows); }
+
+  void run_columns(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, float* scratch,
+                   ThreadPool& pool) const {
+    const int64_t width = columns_width(x.rows), floats = column_floats(x.rows), blocks = columns_blocks(x.rows);
+    const int64_t panels = width / kPanel;  // of tokens, in a block
+    const auto stage_panels = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = std::min(i * kPanel, x.rows);
+        code()->to_columns(x.row(row), inputs_, std::min(kPanel, x.rows - row), columns_inputs(), width,
+                           scratch + i / panels * floats + i % panels * kPanel);
+      }
+    };
+    pool.parallel_for(blocks * panels, kStageGrain / kPanel / inputs_ + 1, std::ref(stage_panels));
+    const auto work = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t b = i / groups_, row = b * width;
+        const Output out = {.outputs = outputs_,
+                            .sums = nullptr,
+                            .scales = nullptr,
+                            .by = nullptr,
+                            .bias = epilogue.bias,
+                            .gelu = epilogue.gelu,
+                            .y = y.row(row)};
+        code()->f32_columns({layout_, i % groups_, cut_.window, scratch + b * floats, width,
+                             std::min(width, x.rows - row), out});
+      }
+    };
+    pool.parallel_for(blocks * groups_, 1, std::ref(work));
   }
 
   void stage(const float* x, std::byte* out, Quantized* by) const {

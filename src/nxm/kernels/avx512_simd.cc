@@ -310,7 +310,11 @@ void spread(const std::byte* x, int64_t bytes, int64_t step, int64_t windows, st
 
 }  // namespace
 
-const avx512::Code kAvx512Code = {run<F32>, run<BF16>, run<Int8>, to_bf16, quantize, spread};
+// columns_avx512.cc
+void f32_columns(const avx512::ColumnsTask& t) noexcept;
+void to_columns(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width, float* out) noexcept;
+
+const avx512::Code kAvx512Code = {run<F32>, f32_columns, to_columns, run<BF16>, run<Int8>, to_bf16, quantize, spread};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
