@@ -13,7 +13,7 @@
 #include "nxm/kernels/avx512-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
-HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vbmi,avx512vbmi2,amx-tile,amx-int8,amx-bf16")
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni,avx512bf16,avx512vbmi,avx512vbmi2,amx-tile,amx-int8,amx-bf16")
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
@@ -44,6 +44,7 @@ void configure(int64_t first, int64_t second) {
 struct Bf16Tiles {
   using Sum = __m512;
   static constexpr int64_t kMaskBytes = mask_bytes(2);
+  static constexpr int64_t kFew = 1;  // tokens for which vectors beat tiles: a product of vectors takes two cycles
   static HWY_INLINE void first() {
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
@@ -52,14 +53,20 @@ struct Bf16Tiles {
     _tile_dpbf16ps(2, 5, 6);
     _tile_dpbf16ps(3, 5, 7);
   }
+  static HWY_INLINE Sum zero() { return _mm512_setzero_ps(); }
   static HWY_INLINE Sum load(const float* sums) { return _mm512_load_ps(sums); }
   static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_ps(a, b); }
-  static HWY_INLINE void expand(const std::byte*& kept, const std::byte* mask, const uint8_t* counts, std::byte* tile) {
+  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
+    return _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);  // NOLINT: there is no other way to convert
+  }
+  /// Calls with_row(r, row) for a tile's rows.
+  template <class F>
+  static HWY_INLINE void expand(const std::byte*& kept, const std::byte* mask, const uint8_t* counts, F with_row) {
     const __m512i bits = _mm512_load_si512(mask);
 #pragma GCC unroll 16
     for (int r = 0; r < kRows; ++r) {
       const __mmask32 row = _mm512_movepi16_mask(_mm512_slli_epi16(bits, 15 - r));
-      _mm512_store_si512(tile + r * kRowBytes, _mm512_maskz_expand_epi16(row, _mm512_loadu_si512(kept)));
+      with_row(r, _mm512_maskz_expand_epi16(row, _mm512_loadu_si512(kept)));
       kept += counts[r];
     }
   }
@@ -68,6 +75,7 @@ struct Bf16Tiles {
 struct Int8Tiles {
   using Sum = __m512i;
   static constexpr int64_t kMaskBytes = mask_bytes(1);
+  static constexpr int64_t kFew = 2;
   static HWY_INLINE void first() {
     _tile_dpbusd(0, 4, 6);
     _tile_dpbusd(1, 4, 7);
@@ -76,50 +84,81 @@ struct Int8Tiles {
     _tile_dpbusd(2, 5, 6);
     _tile_dpbusd(3, 5, 7);
   }
+  static HWY_INLINE Sum zero() { return _mm512_setzero_si512(); }
   static HWY_INLINE Sum load(const float* sums) { return _mm512_load_si512(sums); }
   static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
-  static HWY_INLINE void expand(const std::byte*& kept, const std::byte* mask, const uint8_t* counts, std::byte* tile) {
+  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
+  template <class F>
+  static HWY_INLINE void expand(const std::byte*& kept, const std::byte* mask, const uint8_t* counts, F with_row) {
 #pragma GCC unroll 2
     for (int half = 0; half < 2; ++half) {
       const __m512i bits = _mm512_load_si512(mask + half * kRowBytes);
 #pragma GCC unroll 8
       for (int r = 0; r < 8; ++r) {
         const __mmask64 row = _mm512_movepi8_mask(_mm512_slli_epi16(bits, 7 - r));
-        std::byte* to = tile + (half * 8 + r) * kRowBytes;
-        _mm512_store_si512(to, _mm512_maskz_expand_epi8(row, _mm512_loadu_si512(kept)));
+        with_row(half * 8 + r, _mm512_maskz_expand_epi8(row, _mm512_loadu_si512(kept)));
         kept += counts[half * 8 + r];
       }
     }
   }
 };
 
-/// A group's tiles, expanded one step after the other. `kNeeded` false: does nothing.
-template <class P, bool kNeeded>
+/// A group's N:M tiles, one after the other.
+template <class P>
+class Kept {
+ public:
+  HWY_INLINE Kept(const Layout& w, int64_t group)
+      : kept_(w.kept + w.starts[group]),
+        mask_(w.masks + group * w.steps * kGroup * P::kMaskBytes),
+        counts_(w.counts + group * w.steps * kGroup * kRows) {}
+  template <class F>
+  HWY_INLINE void tile(F with_row) {
+    P::expand(kept_, mask_, counts_, with_row);
+    mask_ += P::kMaskBytes;
+    counts_ += kRows;
+  }
+
+ private:
+  const std::byte *kept_, *mask_;
+  const uint8_t* counts_;
+};
+
+/// A group's dense tiles, likewise.
+class Tiles {
+ public:
+  HWY_INLINE Tiles(const Layout& w, int64_t group) : at_(w.tiles + group * w.steps * kGroup * kTileBytes) {}
+  template <class F>
+  HWY_INLINE void tile(F with_row) {
+#pragma GCC unroll 16
+    for (int r = 0; r < kRows; ++r, at_ += kRowBytes) with_row(r, _mm512_load_si512(at_));
+  }
+
+ private:
+  const std::byte* at_;
+};
+
+/// N:M tiles into a strip, a step at a time.
+template <class P>
 class Expander {
  public:
-  HWY_INLINE Expander(const Task& t, int64_t group) : to_(t.strip) {
-    if (!kNeeded) return;
-    const Layout& w = t.weights;
-    kept_ = w.kept + w.starts[group];
-    mask_ = w.masks + group * w.steps * kGroup * P::kMaskBytes;
-    counts_ = w.counts + group * w.steps * kGroup * kRows;
-  }
+  HWY_INLINE Expander(const Task& t, int64_t group) : kept_(t.weights, group), to_(t.strip) {}
   HWY_INLINE void step() {
-    if (!kNeeded) return;
 #pragma GCC unroll 2
-    for (int p = 0; p < kGroup; ++p) {
-      P::expand(kept_, mask_, counts_, to_);
-      mask_ += P::kMaskBytes;
-      counts_ += kRows;
-      to_ += kTileBytes;
+    for (int p = 0; p < kGroup; ++p, to_ += kTileBytes) {
+      kept_.tile([this](int r, __m512i row) HWY_ATTR { _mm512_store_si512(to_ + r * kRowBytes, row); });
     }
     fence();
   }
 
  private:
-  const std::byte *kept_ = nullptr, *mask_ = nullptr;
-  const uint8_t* counts_ = nullptr;
+  Kept<P> kept_;
   std::byte* to_;
+};
+
+/// What takes its place where the tiles are there.
+struct Expanded {
+  Expanded(const Task& /*t*/, int64_t /*group*/) {}
+  void step() {}
 };
 
 /// The sums of one block, which become y, some rows at a time, while the tiles of the next are multiplied.
@@ -182,7 +221,7 @@ HWY_NOINLINE void multiply(const Task& t, Pending<P>& pending, int64_t group, in
   _tile_zero(1);
   _tile_zero(2);
   _tile_zero(3);
-  Expander<P, kExpand> expander(t, group);
+  std::conditional_t<kExpand, Expander<P>, Expanded> expander(t, group);
   expander.step();
   for (int64_t s = 0; s < steps; ++s, w += kGroup * kTileBytes) {
     if (s + 1 < steps) expander.step();
@@ -217,8 +256,53 @@ HWY_INLINE void configure_block(int64_t rows) {
   configure(std::min(rows, kRows), rows > kRows ? rows - kRows : rows);
 }
 
+/// A group's products of a few tokens, whose sums registers hold: no tile is made of a row of weights.
+template <class P, bool kSparse, int kTokens>
+HWY_NOINLINE void few(const Task& t) {
+  constexpr int kSplit = 8 / kTokens;  // to hide latencies
+  const Layout& w = t.weights;
+  for (int64_t group = t.first; group < t.last; ++group) {
+    typename P::Sum sum[kTokens][kGroup][kSplit];
+    for (auto& token : sum) {
+      for (auto& panel : token) std::fill_n(panel, kSplit, P::zero());
+    }
+    std::conditional_t<kSparse, Kept<P>, Tiles> tiles(w, group);
+    const std::byte* x = t.x;
+    for (int64_t s = 0; s < w.steps; ++s, x += kRowBytes) {
+#pragma GCC unroll 2
+      for (int p = 0; p < kGroup; ++p) {
+        tiles.tile([&](int r, __m512i row) HWY_ATTR {
+#pragma GCC unroll 2
+          for (int i = 0; i < kTokens; ++i) {
+            int32_t lane;
+            __builtin_memcpy(&lane, x + i * t.stride + r * sizeof(lane), sizeof(lane));
+            auto& to = sum[i][p][r % kSplit];
+            to = P::dot(to, _mm512_set1_epi32(lane), row);
+          }
+        });
+      }
+    }
+    for (int p = 0; p < kGroup; ++p) {
+      const Finish finish(t.out, group * kGroup + p);
+#pragma GCC unroll 2
+      for (int i = 0; i < kTokens; ++i) {
+        typename P::Sum all = sum[i][p][0];
+#pragma GCC unroll 8
+        for (int k = 1; k < kSplit; ++k) all = P::add(all, sum[i][p][k]);
+        finish.write(i, all);
+      }
+    }
+  }
+}
+
+template <class P, bool kSparse>
+void few_of(const Task& t) {
+  t.tokens == 1 ? few<P, kSparse, 1>(t) : few<P, kSparse, 2>(t);
+}
+
 template <class P>
 void run(const Task& t) noexcept {
+  if (t.tokens <= P::kFew) return t.weights.tiles == nullptr ? few_of<P, true>(t) : few_of<P, false>(t);
   Pending<P> pending(t.out);
   int64_t configured = 0;
   for (int64_t group = t.first; group < t.last; ++group) {
