@@ -63,7 +63,8 @@ torch.set_num_threads(args.threads)
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 logging.disable(logging.WARNING)
-HAS_BF16 = "avx512_bf16" in pathlib.Path("/proc/cpuinfo").read_text()
+CPU_FLAGS = pathlib.Path("/proc/cpuinfo").read_text()
+HAS_BF16, HAS_AMX = "avx512_bf16" in CPU_FLAGS, "amx_bf16" in CPU_FLAGS
 
 
 class Logits(torch.nn.Module):
@@ -82,8 +83,8 @@ def onnx_sessions(model, folder, example):
         model, example, plain, input_names=names, output_names=["logits"], dynamo=False, opset_version=17,
         dynamic_axes={name: {0: "batch", 1: "tokens"} for name in names},
     )
-    vnni = "vnni" in pathlib.Path("/proc/cpuinfo").read_text()
-    quantize_dynamic(plain, int8, per_channel=True, reduce_range=not vnni, weight_type=QuantType.QInt8)
+    reduced = "vnni" not in CPU_FLAGS
+    quantize_dynamic(plain, int8, per_channel=True, reduce_range=reduced, weight_type=QuantType.QInt8)
 
     def session(path):
         options = ort.SessionOptions()
@@ -108,7 +109,8 @@ def openvino_sessions(model, example):
         request = ov.Core().compile_model(which, "CPU", settings).create_infer_request()
         return lambda inputs: request.infer(list(inputs))[0].copy()
 
-    return {"f32": session(converted, "f32"), "bf16": session(converted, "bf16"), "int8": session(small, "f32")}
+    around = "bf16" if HAS_AMX else "f32"  # what is not int8, as OpenVINO itself would choose
+    return {"f32": session(converted, "f32"), "bf16": session(converted, "bf16"), "int8": session(small, around)}
 
 
 def torch_session(model):

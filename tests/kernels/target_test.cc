@@ -51,8 +51,8 @@ TEST(Target, TheForcedOneRuns) {
 }
 
 TEST(Target, OneIncludesItselfAndWhatItIsBuiltOn) {
-  const auto all = {Target::kScalar,  Target::kNeon,   Target::kNeonDotprod, Target::kAvx2,
-                    Target::kAvxVnni, Target::kAvx512, Target::kAvx512Vnni,  Target::kAvx512Bf16, Target::kAmx};
+  const auto all = {Target::kScalar, Target::kNeon,       Target::kNeonDotprod, Target::kAvx2, Target::kAvxVnni,
+                    Target::kAvx512, Target::kAvx512Vnni, Target::kAvx512Bf16,  Target::kAmx};
   for (const Target target : all) {
     EXPECT_TRUE(includes(target, target));
     EXPECT_TRUE(includes(target, Target::kScalar));

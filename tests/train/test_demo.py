@@ -73,10 +73,10 @@ def test_the_end_is_a_table_three_answers_and_where_everything_is(shown):
     for path in ("runs/demo/model/model.safetensors", "runs/demo/run.jsonl"):
         assert (work / path).stat().st_size > 0
     assert list((work / "runs/demo/runs").rglob("events.out.tfevents.*"))
-    commands = [line[12:].strip() for line in lines if re.search(r" nxm (inspect|pack) ", line)]
-    assert len(commands) == 2
+    commands = [shlex.split(line[12:]) for line in lines if re.search(r"nxm (inspect|pack) ", line)]
+    assert [command[1] for command in commands] == ["inspect", "pack"]
     for command in commands:
-        result = subprocess.run([NXM, *shlex.split(command)[1:]], cwd=work, capture_output=True, text=True, timeout=60)
+        result = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=60)
         assert result.returncode == 0, result.stderr
 
 

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
@@ -25,6 +26,14 @@ constexpr std::array kSentences{
     "Two hours of my life that I will never get back.",
     "The cast tries hard, but the story falls flat.",
 };
+
+/// The program as the user typed it, so that what is printed can be typed too.
+std::string called_as() {
+  std::string name;
+  std::ifstream line("/proc/self/cmdline", std::ios::binary);
+  if (!std::getline(line, name, '\0') || name.empty()) return "nxm";
+  return name;
+}
 
 std::string prediction_table(const fs::path& model) {
   const Session session = Session::load(model);
@@ -69,9 +78,10 @@ void add_demo(Verb app) {
     fmt::print("\n{}\n{}\n", stage_table(result.stages), prediction_table(result.model));
     const fs::path out = flags->out;
     fmt::print(
-        "model        {0}\nlog          {1}\nTensorBoard  tensorboard --logdir {2}\nthe pattern  nxm inspect {0}\n"
-        "smaller      nxm pack {0} --precision int8 --out {3}\n",
-        result.model.string(), (out / "run.jsonl").string(), (out / "runs").string(), (out / "int8").string());
+        "model        {0}\nlog          {1}\nTensorBoard  tensorboard --logdir {2}\nthe pattern  {4} inspect {0}\n"
+        "smaller      {4} pack {0} --precision int8 --out {3}\n",
+        result.model.string(), (out / "run.jsonl").string(), (out / "runs").string(), (out / "int8").string(),
+        called_as());
   });
 }
 

@@ -13,7 +13,9 @@
 #include "nxm/kernels/avx512-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
-HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni,avx512bf16,avx512vbmi,avx512vbmi2,amx-tile,amx-int8,amx-bf16")
+#define NXM_AMX HWY_TARGET_STR ",avx512vnni,avx512bf16,avx512vbmi,avx512vbmi2,amx-tile,amx-int8,amx-bf16"
+#define NXM_AMX_ATTR __attribute__((target(NXM_AMX)))  // for lambdas, as HWY_ATTR
+HWY_PUSH_ATTRIBUTES(NXM_AMX)
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
@@ -145,7 +147,7 @@ class Expander {
   HWY_INLINE void step() {
 #pragma GCC unroll 2
     for (int p = 0; p < kGroup; ++p, to_ += kTileBytes) {
-      kept_.tile([this](int r, __m512i row) HWY_ATTR { _mm512_store_si512(to_ + r * kRowBytes, row); });
+      kept_.tile([this](int r, __m512i row) NXM_AMX_ATTR { _mm512_store_si512(to_ + r * kRowBytes, row); });
     }
     fence();
   }
@@ -166,8 +168,8 @@ template <class P>
 class Pending {
  public:
   explicit Pending(const avx512::Output& out) : out_(out) {}
-  /// Tiles 0 to 3 are tokens [from, from + rows) of a group. `two`: tiles 2 and 3 are tokens of their own, else parts of
-  /// the sums. To be finished in `turns`.
+  /// Tiles 0 to 3 are tokens [from, from + rows) of a group. `two`: tiles 2 and 3 are tokens of their own, else parts
+  /// of the sums. To be finished in `turns`.
   HWY_INLINE void take(int64_t group, int64_t from, int64_t rows, bool two, int64_t turns) {
     _tile_stored(0, sums_[0], kRowBytes);
     _tile_stored(1, sums_[1], kRowBytes);
@@ -209,8 +211,8 @@ class Pending {
   alignas(kRowBytes) float sums_[4][kRows][kLanes];
 };
 
-/// A group's products of tokens [from, from + rows), rows <= 32. `kTwo`: rows > 16; else the steps' sums take turns in two pairs of
-/// tiles, to hide their latency. `kExpand`: the tiles are not there yet.
+/// A group's products of tokens [from, from + rows), rows <= 32. `kTwo`: rows > 16; else the steps' sums take turns in
+/// two pairs of tiles, to hide their latency. `kExpand`: the tiles are not there yet.
 template <class P, bool kTwo, bool kExpand>
 HWY_NOINLINE void multiply(const Task& t, Pending<P>& pending, int64_t group, int64_t from, int64_t rows) {
   const int64_t steps = t.weights.steps;
@@ -252,9 +254,7 @@ void block(const Task& t, Pending<P>& pending, int64_t group, int64_t from, int6
 }
 
 /// `rows` of a block, for multiply() and dots().
-HWY_INLINE void configure_block(int64_t rows) {
-  configure(std::min(rows, kRows), rows > kRows ? rows - kRows : rows);
-}
+HWY_INLINE void configure_block(int64_t rows) { configure(std::min(rows, kRows), rows > kRows ? rows - kRows : rows); }
 
 /// A group's products of a few tokens, whose sums registers hold: no tile is made of a row of weights.
 template <class P, bool kSparse, int kTokens>
@@ -271,7 +271,7 @@ HWY_NOINLINE void few(const Task& t) {
     for (int64_t s = 0; s < w.steps; ++s, x += kRowBytes) {
 #pragma GCC unroll 2
       for (int p = 0; p < kGroup; ++p) {
-        tiles.tile([&](int r, __m512i row) HWY_ATTR {
+        tiles.tile([&](int r, __m512i row) NXM_AMX_ATTR {
 #pragma GCC unroll 2
           for (int i = 0; i < kTokens; ++i) {
             int32_t lane;

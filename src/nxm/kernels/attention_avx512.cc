@@ -24,7 +24,7 @@ namespace {
 
 constexpr int64_t kLanes = 16;
 constexpr int64_t kWidth = 2 * kLanes;  // columns of a product
-constexpr int64_t kRows = 8;  // whose sums registers hold
+constexpr int64_t kRows = 8;            // whose sums registers hold
 
 HWY_INLINE __m512 load(const float* from, int64_t n) {
   return n >= kLanes ? _mm512_loadu_ps(from) : _mm512_maskz_loadu_ps(n > 0 ? first_lanes(n) : __mmask16{0}, from);
@@ -67,8 +67,8 @@ HWY_NOINLINE void dots(const uint32_t* a, int64_t a_stride, const uint32_t* b, i
   }
 }
 
-void dots_of(const uint32_t* a, int64_t a_stride, const uint32_t* b, int64_t b_stride, int64_t rows, int64_t n, float* c,
-             int64_t c_stride) noexcept {
+void dots_of(const uint32_t* a, int64_t a_stride, const uint32_t* b, int64_t b_stride, int64_t rows, int64_t n,
+             float* c, int64_t c_stride) noexcept {
   constexpr decltype(&dots<1>) kDots[] = {dots<1>, dots<2>, dots<3>, dots<4>, dots<5>, dots<6>, dots<7>, dots<kRows>};
   kDots[rows - 1](a, a_stride, b, b_stride, n, c, c_stride);
 }

@@ -20,7 +20,9 @@ namespace nxm::HWY_NAMESPACE {
 using Lanes = hn::CappedTag<float, avx512::kPanel>;
 
 /// The lowest n lanes.
-HWY_INLINE __mmask16 first_lanes(int64_t n) { return static_cast<__mmask16>(n < avx512::kPanel ? (1U << n) - 1 : 0xFFFFU); }
+HWY_INLINE __mmask16 first_lanes(int64_t n) {
+  return static_cast<__mmask16>(n < avx512::kPanel ? (1U << n) - 1 : 0xFFFFU);
+}
 
 /// rows[i] lane j <-> rows[j] lane i
 HWY_INLINE void transpose(__m512i (&rows)[16]) {

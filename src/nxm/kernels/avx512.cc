@@ -161,9 +161,7 @@ class Avx512 : public Linear {
            columns_width(rows) >= kFewestColumns;
   }
   static int64_t columns_blocks(int64_t rows) { return ceil_div(rows, kMostColumns); }
-  static int64_t columns_width(int64_t rows) {
-    return ceil_div(ceil_div(rows, columns_blocks(rows)), kPanel) * kPanel;
-  }
+  static int64_t columns_width(int64_t rows) { return ceil_div(ceil_div(rows, columns_blocks(rows)), kPanel) * kPanel; }
   [[nodiscard]] int64_t columns_inputs() const { return (layout_.windows - 1) * cut_.window + kWindowInputs; }
   [[nodiscard]] int64_t column_floats(int64_t rows) const { return columns_inputs() * columns_width(rows); }
 
@@ -189,8 +187,8 @@ class Avx512 : public Linear {
                             .bias = epilogue.bias,
                             .gelu = epilogue.gelu,
                             .y = y.row(row)};
-        code()->f32_columns({layout_, i % groups_, cut_.window, scratch + b * floats, width,
-                             std::min(width, x.rows - row), out});
+        code()->f32_columns(
+            {layout_, i % groups_, cut_.window, scratch + b * floats, width, std::min(width, x.rows - row), out});
       }
     };
     pool.parallel_for(blocks * groups_, 1, std::ref(work));

@@ -69,7 +69,8 @@ struct Task {
   Output out;
 };
 
-/// Tokens that take the lanes, at most and at least, where tokens are in lanes instead of outputs: f32, N:M, not paired.
+/// Tokens that take the lanes, at most and at least, where tokens are in lanes instead of outputs: f32, N:M, not
+/// paired.
 constexpr int64_t kMostColumns = 128, kFewestColumns = 96;
 
 /// One group of y for some tokens.
@@ -87,7 +88,8 @@ struct Code {
   void (*f32)(const Task& task) noexcept;
   void (*f32_columns)(const ColumnsTask& task) noexcept;
   /// x (tokens, inputs) to out (columns, 16), rows `width` apart: transposed, with zeros beyond x. At most 16 tokens.
-  void (*to_columns)(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width, float* out) noexcept;
+  void (*to_columns)(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width,
+                     float* out) noexcept;
   void (*bf16)(const Task& task) noexcept;  ///< needs AVX512-BF16
   void (*int8)(const Task& task) noexcept;  ///< needs AVX512-VNNI
   /// Rounds to nearest even. Needs AVX512-BF16.

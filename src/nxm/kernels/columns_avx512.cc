@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // N:M products in f32 with tokens in the lanes: a kept weight, broadcast, meets the row of x^T that its place names. No
 // shuffle is needed, so that a kept weight costs a little more than a dense one and there are half as many: for
-// tokens enough to fill several vectors. Loads bound it, of x^T from the first-level cache. The layout of the weights is that of
-// the other products (avx512.h), not paired.
+// tokens enough to fill several vectors. Loads bound it, of x^T from the first-level cache. The layout of the weights
+// is that of the other products (avx512.h), not paired.
 #include <algorithm>
 
 #include "nxm/kernels/avx512.h"

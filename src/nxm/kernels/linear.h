@@ -40,8 +40,8 @@ struct Epilogue {
 class Linear {
  public:
   virtual ~Linear() = default;
-  /// x (R, I), y (R, O) written completely, R >= 0. `scratch` has at least scratch_bytes(R, pool.size()) bytes, 64-byte aligned.
-  /// Splits O (and R) over `pool`; the result does not depend on how. No allocation.
+  /// x (R, I), y (R, O) written completely, R >= 0. `scratch` has at least scratch_bytes(R, pool.size()) bytes, 64-byte
+  /// aligned. Splits O (and R) over `pool`; the result does not depend on how. No allocation.
   virtual void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
                    ThreadPool& pool) const = 0;
   [[nodiscard]] virtual size_t scratch_bytes(int64_t rows, int threads) const = 0;

@@ -28,8 +28,9 @@ namespace {
 
 /// By Target: its name and the target whose code it runs besides its own.
 constexpr std::pair<std::string_view, Target> kTable[] = {
-    {"scalar", Target::kScalar},      {"neon", Target::kScalar},           {"neon_dotprod", Target::kNeon},
-    {"avx2", Target::kScalar},        {"avx_vnni", Target::kAvx2},         {"avx512", Target::kAvx2},
+    {"scalar", Target::kScalar},      {"neon", Target::kScalar},
+    {"neon_dotprod", Target::kNeon},  {"avx2", Target::kScalar},
+    {"avx_vnni", Target::kAvx2},      {"avx512", Target::kAvx2},
     {"avx512_vnni", Target::kAvx512}, {"avx512_bf16", Target::kAvx512Vnni},
     {"amx", Target::kAvx512Bf16}};
 
