@@ -67,6 +67,9 @@ TEST(JobList, WhatIsWrong) {
   expect_has(folder.complaint("set = ['sed=1']\n[axes]\nseed = [1]"), "did you mean 'seed'?");
   expect_has(folder.complaint("[axes]\nseed = [1]", {"lr=1"}), "--set lr=1");
   expect_has(folder.complaint("baseline = 'aps'\n[axes]\nseed = [1]"), "no stage 'aps' (did you mean 'asp'?)");
+  expect_has(folder.complaint("baseline = 'asp'\nbaseline_at = { stage.admm.rho = 1 }\n[axes]\nseed = [1, 2]\n"
+                              "stage.admm.rho = [1, 2]\n[[exclude]]\nseed = 2\nstage.admm.rho = 1"),
+             "what run seed=2,stage.admm.rho=2 is compared with, (2, 1), is excluded");
   expect_has(folder.complaint("[axes]\nseed = [1, 2]", {"seed=5"}), "the runs seed=1 and seed=2 are the same");
   std::string many = "[axes]\n";
   for (const char* axis : {"seed", "task.limit", "stage.0.batch", "stage.1.batch"}) {

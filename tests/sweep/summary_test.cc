@@ -50,6 +50,25 @@ TEST(Summary, OverSeeds) {
   EXPECT_NEAR(row(summary, {}, "dense").difference->mean, 0.3, 1e-12);
 }
 
+TEST(Summary, ABaselineAtAnotherValueIsComparedSeedBySeed) {
+  const Summary summary = summary_of(
+      "baseline = 'admm'\nbaseline_at = { rho = 'low' }\n[axes]\nseed = [1, 2]\n"
+      "rho = [{ label = 'low', set = 'stage.admm.rho=1e-3' }, { label = 'high', set = 'stage.admm.rho=1e-2' }]",
+      {{0.9, 0.5, 0.7}, {0.9, 0.5, 0.8}, {0.8, 0.6, 0.75}, {0.8, 0.6, 0.65}});
+  EXPECT_EQ(summary.baseline, "admm at rho=low");
+  EXPECT_FALSE(row(summary, {"low"}, "admm").difference);
+  EXPECT_NEAR(row(summary, {"high"}, "admm").difference->mean, (0.1 - 0.1) / 2, 1e-12);
+  EXPECT_NEAR(row(summary, {"high"}, "asp").difference->mean, (0.5 - 0.7 + 0.6 - 0.75) / 2, 1e-12);
+  EXPECT_NEAR(row(summary, {"low"}, "dense").difference->mean, (0.9 - 0.7 + 0.8 - 0.75) / 2, 1e-12);
+}
+
+TEST(Summary, ARunWhoseBaselineIsNotDoneHasNoDifference) {
+  const Summary summary =
+      summary_of("baseline = 'admm'\nbaseline_at = { stage.admm.rho = 1e-3 }\n[axes]\nstage.admm.rho = [1e-3, 1e-2]",
+                 {{}, {0.9, 0.5, 0.8}});
+  EXPECT_FALSE(row(summary, {"0.01"}, "admm").difference);
+}
+
 TEST(Summary, OneSeedHasNoSpread) {
   const Summary summary = summary_of("baseline = 'asp'\n[axes]\nstage.asp.lr = [1e-4]", {{0.9, 0.5, 0.7}});
   const SummaryRow& admm = row(summary, {"0.0001"}, "admm");

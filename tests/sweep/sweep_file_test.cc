@@ -13,6 +13,7 @@ TEST(SweepFile, EveryKey) {
   const test::Folder folder;
   const SweepFile sweep = folder.sweep(R"(
 baseline = "asp"
+baseline_at = { stage.admm.rho = 1e-3 }
 threads = 2
 set = ["keep_stages=false", "task.data=my glue", "model.path=org/name"]
 [axes]
@@ -27,6 +28,7 @@ stage.admm.rho = [0.001, 0.01]
 )");
   EXPECT_EQ(sweep.recipe, folder.path / "r.toml");
   EXPECT_EQ(sweep.baseline, "asp");
+  EXPECT_EQ(baseline_name(sweep), "asp at stage.admm.rho=0.001");
   EXPECT_EQ(sweep.average, "task");
   EXPECT_EQ(sweep.threads, 2);
   EXPECT_EQ(sweep.set, (Names{"keep_stages=false", "task.data=\"" + (folder.path / "my glue").string() + "\"",
@@ -96,6 +98,14 @@ TEST(SweepFile, WhatIsWrong) {
   expect_has(complaint("recipe = 'r'\nthreads = 'x'\n[axes]\nseed = [1]"), "s.toml:2] 'threads'");
   expect_has(complaint("recipe = 'r'\naverage = 'tsk'\n[axes]\ntask = [1]"), "did you mean 'task'?");
   expect_has(complaint("recipe = 'r'\naverage = 'seed'\n[axes]\nseed = [1]"), "an average over seeds already");
+  const std::string at = "recipe = 'r'\nbaseline = 'asp'\nbaseline_at = ";
+  const std::string axes = "\n[axes]\nseed = [1]\nrho = [1, 2]";
+  expect_has(complaint(at + "1" + axes), "s.toml:3] 'baseline_at' is a section");
+  expect_has(complaint(at + "{ rh = 1 }" + axes), "no axis 'rh' (did you mean 'rho'?)");
+  expect_has(complaint(at + "{ rho = 3 }" + axes), "axis 'rho' has no value '3'");
+  expect_has(complaint(at + "{ rho = [1, 2] }" + axes), "'rho' needs one value");
+  expect_has(complaint(at + "{ seed = 1 }" + axes), "leave 'seed' out");
+  expect_has(complaint("recipe = 'r'\nbaseline_at = { rho = 1 }" + axes), "name it: baseline =");
   expect_has(complaint("recipe = 'r'\nexclude = 1\n[axes]\nseed = [1]"), "write [[exclude]]");
   expect_has(complaint("recipe = 'r'\n[axes]\nseed = [1]\n[[exclude]]"), "would exclude all");
   expect_has(complaint("recipe = 'r'\n[axes]\nseed = [1]\n[[exclude]]\nsed = 1"),

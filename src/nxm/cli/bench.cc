@@ -116,6 +116,7 @@ double percentile(std::vector<double> values, double p) {
 struct Times {
   std::vector<double> total;                // milliseconds of each run
   std::vector<std::vector<double>> layers;  // of each layer
+  std::vector<double> rest;                 // of each run, what no layer took
 };
 
 Times measure(const Session& session, const Batch& batch) {
@@ -123,14 +124,18 @@ Times measure(const Session& session, const Batch& batch) {
   const auto milliseconds = [](Clock::duration time) { return 1e3 * std::chrono::duration<double>(time).count(); };
   std::vector<double> seconds(session.layers().size());
   for (int i = 0; i < kWarmUps; ++i) static_cast<void>(session.logits(batch, seconds));
-  Times times{{}, std::vector<std::vector<double>>(seconds.size())};
+  Times times{{}, std::vector<std::vector<double>>(seconds.size()), {}};
   const auto begin = Clock::now();
   for (int run = 0; run < kMostRuns; ++run) {
     if (run >= kLeastRuns && milliseconds(Clock::now() - begin) > 1e3 * kSeconds) break;
     const auto start = Clock::now();
     static_cast<void>(session.logits(batch, seconds));
     times.total.push_back(milliseconds(Clock::now() - start));
-    for (size_t i = 0; i < seconds.size(); ++i) times.layers[i].push_back(1e3 * seconds[i]);
+    times.rest.push_back(times.total.back());
+    for (size_t i = 0; i < seconds.size(); ++i) {
+      times.layers[i].push_back(1e3 * seconds[i]);
+      times.rest.back() -= 1e3 * seconds[i];
+    }
   }
   return times;
 }
@@ -172,15 +177,12 @@ void print_words(const OrderedJson& result, const Times& times, bool explain) {
   const auto text = [](const OrderedJson& value) { return value.get<std::string>(); };
   if (explain) {
     std::vector<std::vector<std::string>> rows{{"layer", "pattern", "kernel", "ms", "why"}};
-    double sum = 0;
     for (const OrderedJson& layer : result["layers"]) {
-      const double ms = layer["ms"].get<double>();
-      sum += ms;
-      rows.push_back({text(layer["name"]), text(layer["pattern"]), text(layer["kernel"]), fmt::format("{:.3f}", ms),
-                      text(layer["why"])});
+      rows.push_back({text(layer["name"]), text(layer["pattern"]), text(layer["kernel"]),
+                      fmt::format("{:.3f}", layer["ms"].get<double>()), text(layer["why"])});
     }
-    rows.push_back({"attention, LayerNorm and the rest", "", "",
-                    fmt::format("{:.3f}", std::max(0.0, result["median_ms"].get<double>() - sum)), ""});
+    rows.push_back(
+        {"attention, LayerNorm and the rest", "", "", fmt::format("{:.3f}", percentile(times.rest, 0.5)), ""});
     fmt::print("{}\n\n", text_table(rows));
   }
   std::vector<std::vector<std::string>> rows{{"precision", "pattern", "batch x tokens", "threads", "median ms", "p90",

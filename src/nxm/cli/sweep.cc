@@ -136,7 +136,7 @@ OrderedJson to_json(const Sweep& sweep, const Summary& summary) {
     runs.push_back(std::move(one));
   }
   return {{"recipe", sweep.file.recipe.string()},
-          {"baseline", sweep.file.baseline},
+          {"baseline", baseline_name(sweep.file)},
           {"done", sweep.count(RunState::kDone)},
           {"runs", runs},
           {"rows", summary_json(summary)}};

@@ -108,7 +108,20 @@ std::vector<Job> make_jobs(const SweepFile& sweep, std::span<const std::string> 
   }
   if (jobs.empty()) fail_usage(where, "every run is excluded; remove an [[exclude]]");
   check_distinct(sweep, jobs);
+  for (size_t i = 0; i < jobs.size(); ++i) (void)baseline_job(sweep, jobs, i);
   return jobs;
+}
+
+size_t baseline_job(const SweepFile& sweep, std::span<const Job> jobs, size_t job) {
+  if (sweep.baseline_at.empty()) return job;
+  std::vector<std::string> labels = jobs[job].labels;
+  for (const Exclusion::Part& part : sweep.baseline_at) labels[part.axis] = part.labels[0];
+  const auto found = std::ranges::find(jobs, labels, &Job::labels);
+  if (found == jobs.end()) {
+    fail_usage(sweep.file.string(), "[baseline_at]: what run {} is compared with, ({}), is excluded", jobs[job].name,
+               fmt::join(labels, ", "));
+  }
+  return static_cast<size_t>(found - jobs.begin());
 }
 
 }  // namespace nxm

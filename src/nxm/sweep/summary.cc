@@ -113,12 +113,14 @@ std::vector<Cell> cells_of(const SweepFile& sweep, const Columns& columns, std::
     Labels labels;
     for (const size_t a : columns.shown) labels.push_back(jobs[i].labels[a]);
     const std::string seed = columns.seed ? jobs[i].labels[*columns.seed] : "";
-    const auto baseline = std::ranges::find(stages, sweep.baseline, &StageResult::name);
+    const size_t with = baseline_job(sweep, jobs, i);
+    const auto baseline = std::ranges::find(results[with], sweep.baseline, &StageResult::name);
     for (const StageResult& stage : stages) {
       const auto [place, fresh] = places.emplace(std::pair(labels, stage.name), cells.size());
       if (fresh) cells.push_back({labels, &stage, {}});
       Observation one{stage.score, std::nullopt};
-      if (baseline != stages.end() && stage.name != sweep.baseline) one.baseline = baseline->score;
+      const bool itself = with == i && stage.name == sweep.baseline;
+      if (baseline != results[with].end() && !itself) one.baseline = baseline->score;
       cells[place->second].by_seed.emplace(seed, one);
     }
   }
@@ -132,7 +134,7 @@ Summary summarise(const SweepFile& sweep, std::span<const Job> jobs,
   require(jobs.size() == results.size(), "summarise: as many results as jobs");
   const Columns columns = columns_of(sweep);
   Summary summary;
-  summary.baseline = sweep.baseline;
+  summary.baseline = baseline_name(sweep);
   for (const size_t a : columns.shown) summary.axes.push_back(sweep.axes[a].name);
   const std::vector<Cell> cells = cells_of(sweep, columns, jobs, results);
   for (const Cell& cell : cells) summary.rows.push_back(summarise_cell(cell));

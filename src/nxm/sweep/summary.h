@@ -14,7 +14,7 @@
 
 namespace nxm {
 
-/// A stage's score minus the baseline's, in the same runs.
+/// A stage's score minus the baseline's, in the same runs or with the same seeds (SweepFile::baseline_at).
 struct Difference {
   double mean = 0;
   std::optional<Interval> interval;  ///< 95 %, by bootstrap over the runs; none for a single one
@@ -31,7 +31,7 @@ struct SummaryRow {
 
 struct Summary {
   std::vector<std::string> axes;  ///< without `seed`
-  std::string baseline;
+  std::string baseline;           ///< baseline_name()
   std::vector<SummaryRow> rows;
 };
 

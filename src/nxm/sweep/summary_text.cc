@@ -61,9 +61,9 @@ std::vector<Row> summary_table(const Summary& summary) {
 std::string summary_note(const Summary& summary) {
   std::string note = "Scores on dev in points of 100: mean ± standard deviation over n seeds.";
   if (!summary.baseline.empty()) {
-    note += fmt::format(
-        " 'vs {}': paired difference in the same runs, with a bootstrap interval ({} draws over the pairs).",
-        summary.baseline, kResamples);
+    note +=
+        fmt::format(" 'vs {}': paired difference, seed by seed, with a bootstrap interval ({} draws over the pairs).",
+                    summary.baseline, kResamples);
   }
   const auto single = [](const SummaryRow& row) { return row.runs < 2; };
   const auto count = std::ranges::count_if(summary.rows, single);

@@ -13,7 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kKeys[] = {"recipe", "baseline", "average", "threads", "set", "axes", "exclude"};
+constexpr std::string_view kKeys[] = {"recipe",  "baseline", "baseline_at", "average",
+                                      "threads", "set",      "axes",        "exclude"};
 constexpr int64_t kMaxThreads = 1024;  // as of a recipe
 
 void check_keys(const toml::table& root) {
@@ -41,10 +42,10 @@ std::vector<Axis> read_axes(const toml::table& root, const fs::path& folder, std
   return axes;
 }
 
-Exclusion read_exclusion(const toml::node& node, const std::vector<Axis>& axes) {
-  if (!node.is_table()) fail_usage(place(node.source()), "'exclude' is a list of sections: write [[exclude]]");
-  Exclusion exclusion;
-  for (const FlatKey& key : flat_keys(*node.as_table())) {
+// Labels by axis, which all exist.
+std::vector<Exclusion::Part> read_parts(const toml::table& table, const std::vector<Axis>& axes) {
+  std::vector<Exclusion::Part> parts;
+  for (const FlatKey& key : flat_keys(table)) {
     const std::string where = place(key.node->source());
     Exclusion::Part part{find_axis(axes, key.name, where), read_labels(*key.node)};
     const std::vector<AxisValue>& values = axes[part.axis].values;
@@ -56,10 +57,30 @@ Exclusion read_exclusion(const toml::node& node, const std::vector<Axis>& axes) 
       fail_usage(where, "axis '{}' has no value '{}'{}; it has {}", key.name, label, did_you_mean(label, known),
                  quoted_list(known));
     }
-    exclusion.parts.push_back(std::move(part));
+    parts.push_back(std::move(part));
   }
+  return parts;
+}
+
+Exclusion read_exclusion(const toml::node& node, const std::vector<Axis>& axes) {
+  if (!node.is_table()) fail_usage(place(node.source()), "'exclude' is a list of sections: write [[exclude]]");
+  Exclusion exclusion{read_parts(*node.as_table(), axes)};
   if (exclusion.parts.empty()) fail_usage(place(node.source()), "[[exclude]] names no axis, so it would exclude all");
   return exclusion;
+}
+
+std::vector<Exclusion::Part> read_baseline_at(const toml::node& node, const SweepFile& sweep) {
+  const std::string where = place(node.source());
+  if (!node.is_table()) fail_usage(where, "'baseline_at' is a section: write [baseline_at] and axis = value below");
+  if (sweep.baseline.empty())
+    fail_usage(where, "[baseline_at] says where the baseline is; name it: baseline = \"asp\"");
+  std::vector<Exclusion::Part> parts = read_parts(*node.as_table(), sweep.axes);
+  for (const Exclusion::Part& part : parts) {
+    const std::string& axis = sweep.axes[part.axis].name;
+    if (axis == "seed") fail_usage(where, "[baseline_at]: runs are compared seed by seed; leave 'seed' out");
+    if (part.labels.size() != 1) fail_usage(where, "[baseline_at]: '{}' needs one value", axis);
+  }
+  return parts;
 }
 
 std::string default_average(const std::vector<Axis>& axes) {
@@ -70,6 +91,15 @@ std::string default_average(const std::vector<Axis>& axes) {
 }
 
 }  // namespace
+
+std::string baseline_name(const SweepFile& sweep) {
+  std::string name = sweep.baseline;
+  for (const Exclusion::Part& part : sweep.baseline_at) {
+    name += fmt::format("{} {}={}", &part == sweep.baseline_at.data() ? " at" : ",", sweep.axes[part.axis].name,
+                        part.labels[0]);
+  }
+  return name;
+}
 
 size_t find_axis(const std::vector<Axis>& axes, std::string_view name, std::string_view where) {
   const auto found = std::ranges::find(axes, name, &Axis::name);
@@ -103,6 +133,7 @@ SweepFile SweepFile::parse(std::string_view toml, const fs::path& file) {
   sweep.average = root.contains("average") ? text_of(root, "average") : default_average(sweep.axes);
   if (!sweep.average.empty()) find_axis(sweep.axes, sweep.average, where + ": average");
   if (sweep.average == "seed") fail_usage(where, "average = 'seed': every row is an average over seeds already");
+  if (const toml::node* node = root.get("baseline_at")) sweep.baseline_at = read_baseline_at(*node, sweep);
   if (const toml::node* node = root.get("exclude")) {
     if (!node->is_array()) fail_usage(place(node->source()), "'exclude' is a list of sections: write [[exclude]]");
     for (const toml::node& item : *node->as_array()) sweep.excluded.push_back(read_exclusion(item, sweep.axes));

@@ -33,7 +33,9 @@ struct Exclusion {
 struct SweepFile {
   std::filesystem::path file;
   std::filesystem::path recipe;
-  std::string baseline;          ///< stage that the others are compared with; "" = none
+  std::string baseline;  ///< stage that the others are compared with; "" = none
+  /// Of which run it is taken: the one with these labels (one each) and otherwise the same values. None: the same run.
+  std::vector<Exclusion::Part> baseline_at;
   std::string average;           ///< axis to average over in the last rows; "" = none. Default: task or task.name
   int threads = 1;               ///< of each run
   std::vector<std::string> set;  ///< overrides of every run
@@ -45,6 +47,9 @@ struct SweepFile {
   /// overrides say is checked where they meet the recipe (make_jobs).
   static SweepFile parse(std::string_view toml, const std::filesystem::path& file);
 };
+
+/// "asp", or "asp at pattern=2:4".
+std::string baseline_name(const SweepFile& sweep);
 
 /// The axis `name`; its index. Throws UsageError(where) with the nearest name.
 size_t find_axis(const std::vector<Axis>& axes, std::string_view name, std::string_view where);

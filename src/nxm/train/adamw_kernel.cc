@@ -21,7 +21,8 @@ NXM_WIDTHS void adamw_update(const AdamWScalars& scalars, const AdamWArrays& arr
   const float* __restrict gradient = arrays.gradient;
   const float* __restrict target = arrays.target;
   const uint8_t* __restrict mask = arrays.mask;
-  const auto update = [&](int64_t i, float g, float pulled_to, float pull, float kept) {
+  // Always inlined, or it would be compiled once, without vectors, and called for each element.
+  const auto update = [&](int64_t i, float g, float pulled_to, float pull, float kept) __attribute__((always_inline)) {
     const float w = weight[i];
     g *= s.gradient_scale * kept;
     const float m = s.beta1 * first[i] + (1 - s.beta1) * g;
@@ -52,7 +53,7 @@ NXM_WIDTHS AdamWSums adamw_sums(float rho, const AdamWArrays& arrays) noexcept {
   const uint8_t* __restrict mask = arrays.mask;
   double squares[kLanes] = {}, distances[kLanes] = {};
   const int64_t whole = arrays.size / kLanes * kLanes;
-  const auto add = [&](int64_t i, int lane) {
+  const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) {
     float g = gradient[i];
     if (target != nullptr) {
       const float apart = weight[i] - target[i];
