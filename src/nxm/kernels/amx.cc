@@ -10,6 +10,7 @@
 
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/stage_avx512.h"
 #include "nxm/kernels/tile.h"
 #include "nxm/kernels/weights.h"
 
@@ -17,10 +18,6 @@ namespace nxm {
 namespace {
 
 using namespace amx;
-
-/// Activations that are worth waking a thread to convert.
-constexpr int64_t kStageGrain = 16384;
-constexpr int kInt8Bits = 8;  // of an activation
 
 /// T: uint16_t (bf16) or int8_t.
 template <typename T>
@@ -33,8 +30,7 @@ class Amx : public Linear {
         sparse_(sparse) {
     const WeightRows rows(source);
     layout_.steps = ceil_div(inputs_, kStepInputs);
-    stride_ = layout_.steps * kRowBytes;
-    if (stride_ % 4096 == 0) stride_ += kRowBytes;  // or rows compete for the same lines of the first-level cache
+    stride_ = avx512::apart(layout_.steps * kRowBytes);
     if constexpr (std::is_same_v<T, int8_t>) {
       sums_.resize(static_cast<size_t>(groups_ * kGroup * avx512::kPanel));
       scales_.resize(sums_.size());
@@ -58,12 +54,14 @@ class Amx : public Linear {
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
     auto* by = reinterpret_cast<Quantized*>(scratch);
-    std::byte* staged = scratch + quantized_bytes(x.rows);
+    std::byte* staged = scratch + avx512::quantized_bytes<T>(x.rows);
     std::byte* strips = staged + x.rows * stride_;
     const auto stage_rows = [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) stage(x.row(r), staged + r * stride_, by + r);
+      for (int64_t r = begin; r < end; ++r) {
+        avx512::stage<T>(x.row(r), inputs_, stride_, staged + r * stride_, by + r);
+      }
     };
-    pool.parallel_for(x.rows, kStageGrain / inputs_ + 1, std::ref(stage_rows));
+    pool.parallel_for(x.rows, avx512::kStageGrain / inputs_ + 1, std::ref(stage_rows));
     const avx512::Output out = {.outputs = outputs_,
                                 .sums = sums_.data(),
                                 .scales = scales_.data(),
@@ -86,7 +84,7 @@ class Amx : public Linear {
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int threads) const override {
     const int64_t strips = sparse_ ? std::min<int64_t>(threads, groups_) * strip_bytes() : 0;
-    return static_cast<size_t>(quantized_bytes(rows) + rows * stride_ + strips);
+    return static_cast<size_t>(avx512::quantized_bytes<T>(rows) + rows * stride_ + strips);
   }
   [[nodiscard]] size_t weight_bytes() const override {
     return tiles_.size() + kept_.size() + masks_.size() + counts_.size() + starts_.size() * sizeof(int64_t) +
@@ -100,20 +98,6 @@ class Amx : public Linear {
   static constexpr int64_t kMaskBytes = mask_bytes(sizeof(T));
 
   [[nodiscard]] int64_t strip_bytes() const { return layout_.steps * kGroup * kTileBytes; }
-  static int64_t quantized_bytes(int64_t rows) {
-    const int64_t bytes = std::is_same_v<T, int8_t> ? rows * static_cast<int64_t>(sizeof(Quantized)) : 0;
-    return ceil_div(bytes, kRowBytes) * kRowBytes;
-  }
-
-  void stage(const float* x, std::byte* out, Quantized* by) const {
-    if constexpr (std::is_same_v<T, uint16_t>) {
-      avx512::code()->to_bf16(x, inputs_, reinterpret_cast<uint16_t*>(out));
-    } else {
-      avx512::code()->quantize(x, inputs_, levels_of(kInt8Bits), reinterpret_cast<uint8_t*>(out), by);
-    }
-    std::fill(out + inputs_ * kBytes, out + stride_, std::byte{0});
-  }
-
   /// A group's tiles at a time, dense; then, if N:M, what is kept of them.
   void fill(const WeightRows& rows) {
     StoredRow<T> row(rows);
@@ -200,8 +184,8 @@ void add_amx_kernels(std::vector<LinearKernel>& table) {
   const auto amx = Target::kAmx;
   table.push_back({"dense_bf16_amx", bf16, amx, false, 16, takes_any, make<uint16_t, false>});
   table.push_back({"nm_bf16_amx", bf16, amx, true, 16, packed, make<uint16_t, true>, cost<uint16_t>});
-  table.push_back({"dense_int8_amx", i8, amx, false, kInt8Bits, takes_any, make<int8_t, false>});
-  table.push_back({"nm_int8_amx", i8, amx, true, kInt8Bits, packed, make<int8_t, true>, cost<int8_t>});
+  table.push_back({"dense_int8_amx", i8, amx, false, avx512::kInt8Bits, takes_any, make<int8_t, false>});
+  table.push_back({"nm_int8_amx", i8, amx, true, avx512::kInt8Bits, packed, make<int8_t, true>, cost<int8_t>});
 }
 
 }  // namespace nxm

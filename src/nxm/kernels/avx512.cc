@@ -10,6 +10,7 @@
 
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/kernel_lists.h"
+#include "nxm/kernels/stage_avx512.h"
 #include "nxm/kernels/tile.h"
 #include "nxm/kernels/weights.h"
 
@@ -20,12 +21,6 @@ using namespace avx512;
 
 /// Bytes of activations that stay in the second-level cache while the groups of panels go by.
 constexpr int64_t kBlockBytes = int64_t{512} * 1024;
-/// Activations that are worth waking a thread to convert.
-constexpr int64_t kStageGrain = 16384;
-constexpr int64_t kVector = 64;  // bytes
-/// Of an activation: the sums of products are 32 bits wide all along.
-constexpr int kInt8Bits = 8;
-
 /// How a pattern's groups become windows, words and steps (avx512.h).
 struct Cut {
   int64_t window, kept;  ///< inputs of a window, and weights kept of them
@@ -42,9 +37,6 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
   cut.word_steps = static_cast<int64_t>(std::bit_ceil(steps));
   return cut;
 }
-
-/// Rows a multiple of 4096 bytes apart would compete for the same lines of the first-level cache.
-int64_t apart(int64_t stride) { return stride % 4096 == 0 ? stride + kVector : stride; }
 
 /// T: float, uint16_t (bf16) or int8_t.
 template <typename T>
@@ -82,13 +74,13 @@ class Avx512 : public Linear {
       if (in_columns(x.rows)) return run_columns(x, y, epilogue, reinterpret_cast<float*>(scratch), pool);
     }
     auto* by = reinterpret_cast<Quantized*>(scratch);
-    std::byte* staged = scratch + quantized_bytes(x.rows);
+    std::byte* staged = scratch + quantized_bytes<T>(x.rows);
     std::byte* spread = staged + staged_bytes(x.rows);
     const bool spreads = is_spread(x.rows);
     const auto stage_rows = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         std::byte* row = staged + r * stride_;
-        stage(x.row(r), row, by + r);
+        stage<T>(x.row(r), inputs_, stride_, row, by + r);
         if (!spreads) continue;
         code()->spread(row, kWindowInputs * kXBytes, cut_.window * kXBytes, layout_.windows,
                        spread + r * spread_stride());
@@ -126,7 +118,7 @@ class Avx512 : public Linear {
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     if (in_columns(rows)) return static_cast<size_t>(columns_blocks(rows) * column_floats(rows)) * sizeof(float);
-    return static_cast<size_t>(quantized_bytes(rows) + staged_bytes(rows) +
+    return static_cast<size_t>(quantized_bytes<T>(rows) + staged_bytes(rows) +
                                (is_spread(rows) ? rows * spread_stride() : 0));
   }
   [[nodiscard]] size_t weight_bytes() const override {
@@ -150,11 +142,6 @@ class Avx512 : public Linear {
   [[nodiscard]] int64_t staged_bytes(int64_t rows) const {
     return is_staged() ? ceil_div(rows * stride_, kVector) * kVector : 0;
   }
-  static int64_t quantized_bytes(int64_t rows) {
-    const int64_t bytes = std::is_same_v<T, int8_t> ? rows * static_cast<int64_t>(sizeof(Quantized)) : 0;
-    return ceil_div(bytes, kVector) * kVector;
-  }
-
   // Tokens in lanes: see columns_avx512.cc. As few blocks as there can be, as equal as they can be.
   [[nodiscard]] bool in_columns(int64_t rows) const {
     return std::is_same_v<T, float> && layout_.places != nullptr && !layout_.paired && rows > 0 &&
@@ -192,17 +179,6 @@ class Avx512 : public Linear {
       }
     };
     pool.parallel_for(blocks * groups_, 1, std::ref(work));
-  }
-
-  void stage(const float* x, std::byte* out, Quantized* by) const {
-    if constexpr (std::is_same_v<T, float>) {
-      std::copy_n(x, inputs_, reinterpret_cast<float*>(out));
-    } else if constexpr (std::is_same_v<T, uint16_t>) {
-      code()->to_bf16(x, inputs_, reinterpret_cast<uint16_t*>(out));
-    } else {
-      code()->quantize(x, inputs_, levels_of(kInt8Bits), reinterpret_cast<uint8_t*>(out), by);
-    }
-    std::fill(out + inputs_ * kXBytes, out + stride_, std::byte{0});
   }
 
   /// Where the k-th stored weight of a row goes, seen from its panel and lane.

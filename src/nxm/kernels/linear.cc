@@ -84,7 +84,7 @@ LinearChoice make_linear(const LinearSource& source, Precision precision, Target
     return choice(*expanded, pattern + " has no sparse kernel here: expanded");
   }
   if (!worthwhile(*sparse, source.packed->pattern)) {
-    return choice(*expanded, fmt::format("{} sparse takes {:.2f} of dense's instructions: expanded", pattern,
+    return choice(*expanded, fmt::format("{} sparse is estimated at {:.2f} of dense: expanded", pattern,
                                          sparse->cost(source.packed->pattern)));
   }
   return choice(*sparse, pattern + " has a kernel of its own");

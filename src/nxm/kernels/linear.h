@@ -65,8 +65,9 @@ struct LinearKernel {
   int x_bits;   ///< of an activation in the product: 32, 16, 8; 7 where products of bytes are added up in 16 bits
   bool (*takes)(const LinearSource& source);
   std::unique_ptr<Linear> (*make)(const LinearSource& source);
-  /// Sparse: estimated time for large R over that of the dense kernel of the same target and precision, by the count of
-  /// instructions (docs/kernels.md). Null: below 1 for every pattern that it takes.
+  /// Sparse: estimated time over that of the dense kernel of the same target and precision, by the count of
+  /// instructions for large R or, on AMX, by what is read (docs/kernels.md). Null: below 1 for every pattern that it
+  /// takes.
   double (*cost)(const Pattern& pattern) = nullptr;
 };
 

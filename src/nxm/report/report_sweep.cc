@@ -73,7 +73,7 @@ Section comparison_section(std::span<const fs::path> folders) {
     if (section.before.empty()) {
       section.before = html_paragraph(
           "Scores on dev in points of 100: mean ± sample standard deviation over the seeds, the mean difference to the "
-          "baseline stage of the same runs, and its bootstrap interval.");
+          "baseline stage, seed by seed, and its bootstrap interval.");
     }
     try {
       section.before += table_of(file);
