@@ -7,6 +7,7 @@
 #include "nxm/kernels/ops.h"
 #include "nxm/kernels/sparse_float.h"
 #include "nxm/kernels/target.h"
+#include "nxm/kernels/training_ops.h"
 
 namespace nxm {
 
@@ -14,5 +15,7 @@ const DenseFloatCode* dense_float_code(Target target);
 const SparseFloatCode* sparse_float_code(Target target);
 const Int8Code* int8_code(Target target);
 const Ops* simd_ops(Target target);
+template <typename T>
+const TrainingOps<T>* simd_training_ops(Target target);
 
 }  // namespace nxm

@@ -41,8 +41,6 @@ void tanh_all(float* x, int64_t n) noexcept {
   map(x, n, [](V v) HWY_ATTR { return hn::Tanh(kD, v); });
 }
 
-HWY_INLINE float sum_of(V v) { return hn::GetLane(hn::SumOfLanes(kD, v)); }
-
 /// The sum of f(i, x[i...]) over a row; what is beyond its end is added one by one by `rest`.
 template <class F, class G>
 HWY_INLINE float sum_row(int64_t width, F f, G rest) {
@@ -87,28 +85,12 @@ void add_layer_norm(float* x, const float* residual, const float* weight, const 
   }
 }
 
-/// x[0...n) <- exp(scale * (x - max x)), n a multiple of the lanes. Returns their sum.
-HWY_INLINE float exp_row(float* x, int64_t n, float scale) {
-  V largest = hn::Load(kD, x);
-  for (int64_t i = kLanes; i < n; i += kLanes) largest = hn::Max(largest, hn::Load(kD, x + i));
-  largest = hn::MaxOfLanes(kD, largest);
-  V sum = hn::Zero(kD);
-  for (int64_t i = 0; i < n; i += kLanes) {
-    const V e = hn::Exp(kD, hn::Mul(hn::Sub(hn::Load(kD, x + i), largest), hn::Set(kD, scale)));
-    hn::Store(e, kD, x + i);
-    sum = hn::Add(sum, e);
-  }
-  return sum_of(sum);
-}
-
-int64_t round_up(int64_t n) { return ceil_div(n, kTileWidth) * kTileWidth; }
-
 /// kTileRows queries at a time: their scores against all keys, the softmax, and the mix of all values.
 void attention(const float* q, const float* k, const float* v, int64_t stride, float* out, int64_t out_stride,
                int64_t tokens, int64_t head, float* scratch) noexcept {
   constexpr float kNever = -1e30F;  // score of a key that is not there
-  const int64_t keys = round_up(tokens);
-  const int64_t width = round_up(head);
+  const int64_t keys = whole_tiles(tokens);
+  const int64_t width = whole_tiles(head);
   float* k_t = scratch;                       // (head, keys)
   float* scores = k_t + head * keys;          // (kTileRows, keys)
   float* mixed = scores + kTileRows * keys;   // (kTileRows, width)
@@ -134,7 +116,7 @@ void attention(const float* q, const float* k, const float* v, int64_t stride, f
     float inverse[kTileRows];
     for (int64_t r = 0; r < rows; ++r) {
       std::fill(scores + r * keys + tokens, scores + (r + 1) * keys, kNever);
-      inverse[r] = 1 / exp_row(scores + r * keys, keys, scale);
+      inverse[r] = 1 / exp_row(scores + r * keys, keys, scale).sum;
     }
     for (int64_t i = 0; i < width; i += kTileWidth) {
       tile<float>(rows, {scores, keys, values + i, width, tokens, mixed + i, width});

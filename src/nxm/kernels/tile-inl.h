@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The block of a dense product that is held in registers: the dense kernel and attention are made of it. Compiled anew
+// The block of a dense product that is held in registers, which the dense kernel and attention are made of, and
+// attention's softmax. Compiled anew
 // for each target (Highway's include guard).
 
 #if defined(NXM_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
@@ -9,6 +10,8 @@
 #define NXM_KERNELS_TILE_INL_H_
 #endif
 
+// Exp() of Highway's own.
+#include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
@@ -100,6 +103,29 @@ HWY_INLINE void tile(int64_t rows, const Tile<T>& t) {
       assert(rows == kTileRows);
       return tile_of<kTileRows, 1>(t);
   }
+}
+
+/// n rounded up to whole tiles.
+HWY_INLINE int64_t whole_tiles(int64_t n) { return ceil_div(n, kTileWidth) * kTileWidth; }
+
+HWY_INLINE float sum_of(V v) { return hn::GetLane(hn::SumOfLanes(kD, v)); }
+
+struct ExpRow {
+  float largest, sum;
+};
+/// x[0...n) <- exp(scale * (x - max x)), n a multiple of the lanes, and x aligned to them. Returns max x and the new
+/// values' sum.
+HWY_INLINE ExpRow exp_row(float* x, int64_t n, float scale) {
+  V largest = hn::Load(kD, x);
+  for (int64_t i = kLanes; i < n; i += kLanes) largest = hn::Max(largest, hn::Load(kD, x + i));
+  largest = hn::MaxOfLanes(kD, largest);
+  V sum = hn::Zero(kD);
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const V e = hn::Exp(kD, hn::Mul(hn::Sub(hn::Load(kD, x + i), largest), hn::Set(kD, scale)));
+    hn::Store(e, kD, x + i);
+    sum = hn::Add(sum, e);
+  }
+  return {hn::GetLane(largest), sum_of(sum)};
 }
 
 }  // namespace

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "nxm/core/error.h"
+#include "nxm/train/encoder.h"
 
 namespace nxm {
 namespace {
@@ -45,7 +47,7 @@ Bert::Bert(const ModelConfig& config, at::Device device) : config_(config), devi
   embedding_norm_ = add_norm("bert.embeddings.LayerNorm");
   for (int64_t i = 0; i < config.num_hidden_layers; ++i) {
     const std::string at = fmt::format("bert.encoder.layer.{}.", i);
-    Layer layer;
+    BertLayer layer;
     layer.query = add_linear(at + "attention.self.query", hidden, hidden);
     layer.key = add_linear(at + "attention.self.key", hidden, hidden);
     layer.value = add_linear(at + "attention.self.value", hidden, hidden);
@@ -67,12 +69,12 @@ at::Tensor Bert::add(const std::string& name, at::IntArrayRef shape, double fill
   return tensor;
 }
 
-Bert::Linear Bert::add_linear(const std::string& name, int64_t out, int64_t in) {
+BertLinear Bert::add_linear(const std::string& name, int64_t out, int64_t in) {
   at::Tensor weight = add(name + ".weight", {out, in}, 0, true);
   return {std::move(weight), add(name + ".bias", {out}, 0, false)};
 }
 
-Bert::Norm Bert::add_norm(const std::string& name) {
+BertNorm Bert::add_norm(const std::string& name) {
   at::Tensor weight = add(name + ".weight", {config_.hidden_size}, 1, false);
   return {std::move(weight), add(name + ".bias", {config_.hidden_size}, 0, false), config_.layer_norm_eps};
 }
@@ -85,8 +87,9 @@ const Parameter& Bert::parameter(std::string_view name) const {
 
 // softmax(Q K^T / sqrt(d)) V within each sequence, a run of equal lengths at a time. `queries` are the rows that ask:
 // all of them, or each sequence's first.
-at::Tensor Bert::attend(const Layer& layer, const at::Tensor& queries, const at::Tensor& rows, const BertInput& input,
-                        bool first_only, double dropout, BertTrace* trace, const LinearInputs& inputs) const {
+at::Tensor Bert::attend(const BertLayer& layer, const at::Tensor& queries, const at::Tensor& rows,
+                        const BertInput& input, bool first_only, double dropout, BertTrace* trace,
+                        const LinearInputs& inputs) const {
   const int64_t heads = config_.num_attention_heads;
   const int64_t width = config_.hidden_size / heads;
   std::vector<int64_t> key_rows, query_rows;
@@ -118,7 +121,8 @@ at::Tensor Bert::attend(const Layer& layer, const at::Tensor& queries, const at:
   return contexts.size() == 1 ? contexts[0] : at::cat(contexts);
 }
 
-at::Tensor Bert::forward(const BertInput& input, bool training, BertTrace* trace, const LinearInputs& inputs) const {
+at::Tensor Bert::forward(const BertInput& input, bool training, BertTrace* trace, const LinearInputs& inputs,
+                         bool by_operator) const {
   const auto drop = [&](const at::Tensor& x, double p) { return training && p > 0 ? at::dropout(x, p, true) : x; };
   const double hidden_drop = config_.hidden_dropout_prob;
   const double attention_drop = training ? config_.attention_probs_dropout_prob : 0;
@@ -127,8 +131,18 @@ at::Tensor Bert::forward(const BertInput& input, bool training, BertTrace* trace
   at::Tensor x = at::embedding(words_, input.ids, config_.pad_token_id, false, /*sparse=*/true) +
                  at::embedding(types_, input.type_ids) + at::embedding(positions_, input.positions);
   x = drop(embedding_norm_(x), hidden_drop);
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const Layer& layer = layers_[i];
+  const bool fused = x.is_cpu() && config_.hidden_act == "gelu" && std::max(hidden_drop, attention_drop) < 1 &&
+                     trace == nullptr && !inputs && !by_operator;
+  if (fused) {
+    EncoderOptions options{.heads = config_.num_attention_heads,
+                           .hidden_dropout = training ? hidden_drop : 0,
+                           .attention_dropout = attention_drop,
+                           .bf16 = at::autocast::is_autocast_enabled(at::kCPU)};
+    if (training) options.seed = at::randint(std::numeric_limits<int64_t>::max(), {1}, at::kLong).item<int64_t>();
+    x = encode(x, layers_, input, options);
+  }
+  for (size_t i = 0; i < layers_.size() && !fused; ++i) {
+    const BertLayer& layer = layers_[i];
     const bool last = i + 1 == layers_.size() && trace == nullptr;  // only [CLS] is read of the last layer
     const at::Tensor rows = x;
     if (last) x = x.index_select(0, input.first);

@@ -23,6 +23,24 @@ struct Parameter {
   bool sparse_gradient = false;  ///< its gradient is a sparse tensor of rows (the word embedding)
 };
 
+struct BertLinear {
+  at::Tensor weight, bias;
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
+};
+struct BertNorm {
+  at::Tensor weight, bias;
+  double eps;
+  [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const {
+    return at::layer_norm(x, weight.sizes(), weight, bias, eps);
+  }
+};
+struct BertLayer {
+  BertLinear query, key, value, attention_output;
+  BertNorm attention_norm;
+  BertLinear intermediate, output;
+  BertNorm output_norm;
+};
+
 /// A batch on the device.
 struct BertInput {
   at::Tensor ids, type_ids, positions;  ///< (R) int64
@@ -53,8 +71,10 @@ class Bert {
   /// Logits (B, outputs), f32. y = W_c dropout(tanh(W_p h_[CLS])) as in BertForSequenceClassification; dropout only if
   /// `training`. Cost: nothing is computed on padding, and the last layer computes only the rows its heads read
   /// ([CLS]). With a `trace` it computes all rows, and leaves every layer's output and attention scores there.
+  /// On the CPU the layers go through encoder.h, operator by operator only with a `trace` or `inputs`, or if
+  /// `by_operator`.
   [[nodiscard]] at::Tensor forward(const BertInput& input, bool training, BertTrace* trace = nullptr,
-                                   const LinearInputs& inputs = {}) const;
+                                   const LinearInputs& inputs = {}, bool by_operator = false) const;
 
   [[nodiscard]] const ModelConfig& config() const { return config_; }
   [[nodiscard]] std::vector<Parameter>& parameters() { return parameters_; }
@@ -63,28 +83,10 @@ class Bert {
   [[nodiscard]] const Parameter& parameter(std::string_view name) const;
 
  private:
-  struct Linear {
-    at::Tensor weight, bias;
-    [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const { return at::linear(x, weight, bias); }
-  };
-  struct Norm {
-    at::Tensor weight, bias;
-    double eps;
-    [[nodiscard]] at::Tensor operator()(const at::Tensor& x) const {
-      return at::layer_norm(x, weight.sizes(), weight, bias, eps);
-    }
-  };
-  struct Layer {
-    Linear query, key, value, attention_output;
-    Norm attention_norm;
-    Linear intermediate, output;
-    Norm output_norm;
-  };
-
-  Linear add_linear(const std::string& name, int64_t out, int64_t in);
-  Norm add_norm(const std::string& name);
+  BertLinear add_linear(const std::string& name, int64_t out, int64_t in);
+  BertNorm add_norm(const std::string& name);
   at::Tensor add(const std::string& name, at::IntArrayRef shape, double fill, bool decay);
-  [[nodiscard]] at::Tensor attend(const Layer& layer, const at::Tensor& queries, const at::Tensor& rows,
+  [[nodiscard]] at::Tensor attend(const BertLayer& layer, const at::Tensor& queries, const at::Tensor& rows,
                                   const BertInput& input, bool first_only, double dropout, BertTrace* trace,
                                   const LinearInputs& inputs) const;
 
@@ -92,9 +94,9 @@ class Bert {
   at::Device device_;
   std::vector<Parameter> parameters_;
   at::Tensor words_, positions_, types_;
-  Norm embedding_norm_;
-  std::vector<Layer> layers_;
-  Linear pooler_, classifier_;
+  BertNorm embedding_norm_;
+  std::vector<BertLayer> layers_;
+  BertLinear pooler_, classifier_;
 };
 
 }  // namespace nxm

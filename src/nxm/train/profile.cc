@@ -45,7 +45,9 @@ constexpr std::array<std::string_view, kParts> kNames{
 
 // Names as LibTorch records them; nxm:: are the trainer's own sections (stage.cc).
 const std::unordered_map<std::string_view, Part> kPartOf{
+    {"nxm::attention", kAttention},
     {"nxm::data", kData},
+    {"nxm::elementwise", kElementwise},
     {"nxm::update", kUpdate},
     {"nxm::projection", kProjection},
     {"nxm::evaluation", kEvaluation},
