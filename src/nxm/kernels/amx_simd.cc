@@ -10,38 +10,15 @@
 // After foreach_target.h, as Highway asks.
 #include <hwy/highway.h>
 
+#include "nxm/kernels/amx-inl.h"
 #include "nxm/kernels/avx512-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
-#define NXM_AMX HWY_TARGET_STR ",avx512vnni,avx512bf16,avx512vbmi,avx512vbmi2,amx-tile,amx-int8,amx-bf16"
-#define NXM_AMX_ATTR __attribute__((target(NXM_AMX)))  // for lambdas, as HWY_ATTR
 HWY_PUSH_ATTRIBUTES(NXM_AMX)
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
 using namespace amx;
-
-/// GCC's tile instructions do not say what memory they read and write.
-HWY_INLINE void fence() { asm volatile("" ::: "memory"); }
-
-/// The operand of LDTILECFG.
-struct alignas(64) TileConfig {
-  uint8_t palette = 1, start_row = 0;
-  uint8_t reserved[14] = {};
-  uint16_t row_bytes[16] = {};
-  uint8_t rows[16] = {};
-};
-
-/// Tiles 0 to 3 are sums, 4 and 5 tokens, 6 and 7 weights. `first` rows in 0, 1 and 4, `second` in 2, 3 and 5.
-void configure(int64_t first, int64_t second) {
-  TileConfig config;
-  for (const int i : {0, 1, 2, 3, 4, 5, 6, 7}) {
-    config.row_bytes[i] = kRowBytes;
-    config.rows[i] = static_cast<uint8_t>(i >= 6 ? kRows : i == 2 || i == 3 || i == 5 ? second : first);
-  }
-  fence();
-  _tile_loadconfig(&config);
-}
 
 struct Bf16Tiles {
   using Sum = __m512;
@@ -219,10 +196,7 @@ HWY_NOINLINE void multiply(const Task& t, Pending<P>& pending, int64_t group, in
   const std::byte* x = t.x + from * t.stride;
   const std::byte* below = x + kRows * t.stride;
   const std::byte* w = t.weights.tiles == nullptr ? t.strip : t.weights.tiles + group * steps * kGroup * kTileBytes;
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  zero_sums();
   std::conditional_t<kExpand, Expander<P>, Expanded> expander(t, group);
   expander.step();
   for (int64_t s = 0; s < steps; ++s, w += kGroup * kTileBytes) {
@@ -329,10 +303,7 @@ void dots(const uint32_t* a, int64_t a_stride, const uint32_t* b, int64_t b_stri
   const auto bytes = [](int64_t stride) { return stride * static_cast<int64_t>(sizeof(uint32_t)); };
   const bool two = rows > kRows;
   fence();
-  _tile_zero(0);
-  _tile_zero(1);
-  _tile_zero(2);
-  _tile_zero(3);
+  zero_sums();
   for (int64_t i = 0; i < n; i += kRows, b += kRows * b_stride) {
     _tile_loadd(6, b, bytes(b_stride));
     _tile_loadd(7, b + kRows, bytes(b_stride));

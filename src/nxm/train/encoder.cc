@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/train/encoder.h"
 
-#include <torch/csrc/autograd/custom_function.h>
-
 #include <array>
+#include <numeric>
 #include <type_traits>
 
 #include "nxm/core/error.h"
 #include "nxm/core/rng.h"
 #include "nxm/kernels/aligned.h"
 #include "nxm/kernels/training_ops.h"
+#include "nxm/train/products.h"
 
 namespace nxm {
 namespace {
@@ -65,22 +65,6 @@ T* data(const at::Tensor& tensor) {
   }
 }
 
-/// How many rows a matrix of `rows` rows gets: LibTorch compiles its bf16 products for each number of rows that it
-/// meets, so they should be few. Rows beyond `rows` are zeros, and stay zeros in every product.
-template <typename T>
-int64_t padded(int64_t rows) {
-  int64_t unit = std::is_same_v<T, float> ? 1 : 32;
-  while (unit > 1 && rows > 16 * unit) unit *= 2;
-  return (rows + unit - 1) / unit * unit;
-}
-
-template <typename T>
-at::Tensor matrix(int64_t rows, int64_t width, at::ScalarType type) {
-  at::Tensor result = at::empty({padded<T>(rows), width}, type);
-  result.narrow(0, rows, result.size(0) - rows).zero_();
-  return result;
-}
-
 struct Sequence {
   int64_t row, tokens;
   uint32_t first_index;  // of attention's dropout, all heads
@@ -95,9 +79,9 @@ struct NormKept {
 /// What the way back needs of a layer. "T": of the products' type, with padded rows.
 struct Kept {
   std::array<at::Tensor, kPlaces> parameters;
-  at::Tensor x;                                     // (R, H) T
-  at::Tensor x_first;                               // (B, H) T, in the last layer
-  at::Tensor qkv_weight, out_weight, inner, outer;  // T
+  at::Tensor x;        // (R, H) T
+  at::Tensor x_first;  // (B, H) T, in the last layer
+  Products::Weight qkv_weight, out_weight, inner, outer;
   at::Tensor q, k, v;  // (R or B, H), (R, H) T, without their biases; rows apart by their stride
   at::Tensor context;  // (R or B, H) T
   at::Tensor log_sum;  // (R or B, heads) f32
@@ -124,6 +108,7 @@ struct State : torch::CustomClassHolder {
   int64_t rows = 0;  // R
   at::Tensor first;  // (B) int64
   std::vector<Kept> kept;
+  std::unique_ptr<Products> products;
 };
 
 /// f(first row, rows, sums) for stretches of rows, `sums` being `width` zeros to be added to. Returns their total.
@@ -143,7 +128,7 @@ at::Tensor over_rows(int64_t rows, int64_t width, F f) {
 template <typename T>
 class Pass {
  public:
-  explicit Pass(State& state) : state_(state), ops_(training_ops_for<T>(chosen_target())) {}
+  explicit Pass(State& state) : state_(state), ops_(training_ops_for<T>(chosen_target())), products_(*state.products) {}
 
   Rows forward(const Rows& x, std::array<at::Tensor, kPlaces> parameters, double eps, int64_t layer, bool last,
                bool keep) {
@@ -152,34 +137,32 @@ class Pass {
     const auto& p = kept.parameters;
     const int64_t hidden = x.exact.size(1);
     kept.x = x.rounded;
-    kept.qkv_weight = at::empty({3 * hidden, hidden}, kType);
-    for (const Place place : {kQuery, kKey, kValue}) {
-      kept.qkv_weight.narrow(0, place / 2 * hidden, hidden).copy_(p[place]);
-    }
+    kept.qkv_weight = products_.weight({p[kQuery], p[kKey], p[kValue]});
     Rows asks = x;
     if (last) {
-      asks = {first_rows(x.exact), first_rows(x.rounded)};
+      asks = {x.exact.index_select(0, state_.first), products_.matrix(rows(last), hidden)};
+      at::Tensor place = asks.rounded.narrow(0, 0, rows(last));
+      at::index_select_out(place, x.rounded, 0, state_.first);
       kept.x_first = asks.rounded;
-      const at::Tensor kv = at::mm(x.rounded, kept.qkv_weight.narrow(0, hidden, 2 * hidden).t());
-      kept.q = at::mm(asks.rounded, kept.qkv_weight.narrow(0, 0, hidden).t());
+      const at::Tensor kv = products_.forth(x.rounded, kept.qkv_weight, 1, 2);
+      kept.q = products_.forth(asks.rounded, kept.qkv_weight, 0, 1);
       kept.k = kv.narrow(1, 0, hidden);
       kept.v = kv.narrow(1, hidden, hidden);
     } else {
-      const at::Tensor qkv = at::mm(x.rounded, kept.qkv_weight.t());
+      const at::Tensor qkv = products_.forth(x.rounded, kept.qkv_weight, 0, 3);
       kept.q = qkv.narrow(1, 0, hidden);
       kept.k = qkv.narrow(1, hidden, hidden);
       kept.v = qkv.narrow(1, 2 * hidden, hidden);
     }
     attention(kept, layer, last);
-    kept.out_weight = rounded(p[kOutput]);
-    const Rows h = norm(at::mm(kept.context, kept.out_weight.t()), p[kOutputBias], asks.exact, p[kNorm], p[kNormShift],
-                        eps, seed(layer, "attention output"), rows(last), kept.norm);
+    kept.out_weight = products_.weight({p[kOutput]});
+    const Rows h = norm(products_.forth(kept.context, kept.out_weight, 0, 1), p[kOutputBias], asks.exact, p[kNorm],
+                        p[kNormShift], eps, seed(layer, "attention output"), rows(last), kept.norm);
     kept.h = h.rounded;
-    kept.inner = rounded(p[kInner]);
-    kept.outer = rounded(p[kOuter]);
-    kept.u = at::mm(h.rounded, kept.inner.t());
+    kept.inner = products_.weight({p[kInner]});
+    kept.u = products_.forth(h.rounded, kept.inner, 0, 1);
     const int64_t width = kept.u.size(1);
-    kept.a = matrix<T>(rows(last), width, kType);
+    kept.a = products_.matrix(rows(last), width);
     {
       RECORD_USER_SCOPE("nxm::elementwise");
       over_rows(rows(last), 0, [&](int64_t row, int64_t rows, float* /*sums*/) {
@@ -187,8 +170,9 @@ class Pass {
                   width);
       });
     }
-    const Rows out = norm(at::mm(kept.a, kept.outer.t()), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift], eps,
-                          seed(layer, "output"), rows(last), kept.norm2);
+    kept.outer = products_.weight({p[kOuter]});
+    const Rows out = norm(products_.forth(kept.a, kept.outer, 0, 1), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift],
+                          eps, seed(layer, "output"), rows(last), kept.norm2);
     if (keep) state_.kept.push_back(std::move(kept));
     return out;
   }
@@ -197,12 +181,9 @@ class Pass {
   RowsBack backward(const Kept& kept, const RowsBack& g, bool last, at::Tensor* gradients) {
     const auto& p = kept.parameters;
     const int64_t hidden = g.exact.size(1);
-    const auto product = [&](const at::Tensor& product_g, const at::Tensor& x) {
-      return at::mm(product_g.t(), x).to(at::kFloat);
-    };
     const RowsBack out = norm_back(g, p[kNorm2], kept.norm2, gradients + kOuterBias);
-    gradients[kOuter] = product(out.rounded, kept.a);
-    const at::Tensor u_g = at::mm(out.rounded, kept.outer);  // of a, first
+    gradients[kOuter] = products_.weight_gradient(out.rounded, kept.a);
+    const at::Tensor u_g = products_.back(out.rounded, kept.outer, 0, 1);  // of a, first
     {
       RECORD_USER_SCOPE("nxm::elementwise");
       const int64_t width = u_g.size(1);
@@ -211,46 +192,36 @@ class Pass {
                        rows, width);
       });
     }
-    gradients[kInner] = product(u_g, kept.h);
-    const RowsBack h = norm_back({out.exact, at::mm(u_g, kept.inner)}, p[kNorm], kept.norm, gradients + kOutputBias);
-    gradients[kOutput] = product(h.rounded, kept.context);
-    const at::Tensor context_g = at::mm(h.rounded, kept.out_weight);
+    gradients[kInner] = products_.weight_gradient(u_g, kept.h);
+    const RowsBack h =
+        norm_back({out.exact, products_.back(u_g, kept.inner, 0, 1)}, p[kNorm], kept.norm, gradients + kOutputBias);
+    gradients[kOutput] = products_.weight_gradient(h.rounded, kept.context);
+    const at::Tensor context_g = products_.back(h.rounded, kept.out_weight, 0, 1);
     const auto put = [&](const at::Tensor& all, std::initializer_list<Place> places) {
       int64_t at = 0;
       for (const Place place : places) gradients[place] = all.narrow(0, hidden * at++, hidden);
     };
     if (!last) {
-      const at::Tensor qkv_g = matrix<T>(state_.rows, 3 * hidden, kType);
+      const at::Tensor qkv_g = products_.matrix(state_.rows, 3 * hidden);
       const auto part = [&](int64_t i) { return qkv_g.narrow(1, i * hidden, hidden); };
       put(attention_back(kept, last, context_g, part(0), part(1), part(2)), {kQueryBias, kKeyBias, kValueBias});
-      put(product(qkv_g, kept.x), {kQuery, kKey, kValue});
-      return {h.exact, at::mm(qkv_g, kept.qkv_weight)};
+      put(products_.weight_gradient(qkv_g, kept.x), {kQuery, kKey, kValue});
+      return {h.exact, products_.back(qkv_g, kept.qkv_weight, 0, 3)};
     }
-    const at::Tensor q_g = matrix<T>(rows(last), hidden, kType);
-    const at::Tensor kv_g = matrix<T>(state_.rows, 2 * hidden, kType);
+    const at::Tensor q_g = products_.matrix(rows(last), hidden);
+    const at::Tensor kv_g = products_.matrix(state_.rows, 2 * hidden);
     put(attention_back(kept, last, context_g, q_g, kv_g.narrow(1, 0, hidden), kv_g.narrow(1, hidden, hidden)),
         {kQueryBias, kKeyBias, kValueBias});
-    gradients[kQuery] = product(q_g, kept.x_first);
-    put(product(kv_g, kept.x), {kKey, kValue});
-    const at::Tensor asks_g = h.exact + at::mm(q_g, kept.qkv_weight.narrow(0, 0, hidden)).narrow(0, 0, rows(last));
+    gradients[kQuery] = products_.weight_gradient(q_g, kept.x_first);
+    put(products_.weight_gradient(kv_g, kept.x), {kKey, kValue});
+    const at::Tensor asks_g = h.exact + products_.back(q_g, kept.qkv_weight, 0, 1).narrow(0, 0, rows(last));
     return {at::zeros({state_.rows, hidden}, at::kFloat).index_copy_(0, state_.first, asks_g),
-            at::mm(kv_g, kept.qkv_weight.narrow(0, hidden, 2 * hidden))};
+            products_.back(kv_g, kept.qkv_weight, 1, 2)};
   }
 
  private:
-  static constexpr at::ScalarType kType = std::is_same_v<T, float> ? at::kFloat : at::kBFloat16;
-
   /// That a layer puts out.
   [[nodiscard]] int64_t rows(bool last) const { return last ? state_.first.size(0) : state_.rows; }
-
-  [[nodiscard]] at::Tensor first_rows(const at::Tensor& x) const {
-    at::Tensor result = matrix<T>(rows(true), x.size(1), x.scalar_type());
-    at::Tensor place = result.narrow(0, 0, rows(true));
-    at::index_select_out(place, x, 0, state_.first);
-    return result;
-  }
-
-  [[nodiscard]] at::Tensor rounded(const at::Tensor& weight) const { return weight.to(kType); }
 
   [[nodiscard]] uint64_t seed(int64_t layer, std::string_view use) const {
     return Rng(state_.options.seed, use, static_cast<uint64_t>(layer)).next();
@@ -266,7 +237,7 @@ class Pass {
     kept.scale = at::empty({rows}, at::kFloat);
     Rows out;
     out.exact = at::empty({rows, width}, at::kFloat);
-    out.rounded = std::is_same_v<T, float> ? out.exact : matrix<T>(rows, width, kType);
+    out.rounded = std::is_same_v<T, float> ? out.exact : products_.matrix(rows, width);
     over_rows(rows, 0, [&](int64_t row, int64_t count, float* /*sums*/) {
       const int64_t at = row * width;
       ops_.norm({.y = data<T>(y) + at,
@@ -291,7 +262,7 @@ class Pass {
   RowsBack norm_back(const RowsBack& g, const at::Tensor& weight, const NormKept& kept, at::Tensor* gradients) {
     RECORD_USER_SCOPE("nxm::elementwise");
     const int64_t rows = kept.normal.size(0), width = kept.normal.size(1);
-    RowsBack back{at::empty({rows, width}, at::kFloat), matrix<T>(rows, width, kType)};
+    RowsBack back{at::empty({rows, width}, at::kFloat), products_.matrix(rows, width)};
     const at::Tensor sums = over_rows(rows, 3 * width, [&](int64_t row, int64_t count, float* place) {
       const int64_t at = row * width;
       ops_.norm_back({.g = data<float>(g.exact) + at,
@@ -354,7 +325,7 @@ class Pass {
 
   void attention(Kept& kept, int64_t layer, bool last) {
     kept.dropout = make_dropout(state_.options.attention_dropout, seed(layer, "attention"));
-    kept.context = matrix<T>(rows(last), kept.q.size(1), kType);
+    kept.context = products_.matrix(rows(last), kept.q.size(1));
     kept.log_sum = at::empty({state_.options.heads, rows(last)}, at::kFloat);
     for_heads(kept, last, [&](int64_t /*number*/, const AttentionStep<T>& step, int64_t /*row*/, int64_t /*column*/) {
       ops_.attention(step);
@@ -383,6 +354,7 @@ class Pass {
 
   State& state_;
   const TrainingOps<T>& ops_;
+  const Products& products_;
 };
 
 template <typename T>
@@ -390,7 +362,7 @@ at::Tensor forward_all(State& state, const at::Tensor& x, at::TensorList paramet
   Pass<T> pass(state);
   Rows rows{x, x};
   if (!std::is_same_v<T, float>) {
-    rows.rounded = matrix<T>(x.size(0), x.size(1), at::kBFloat16);
+    rows.rounded = state.products->matrix(x.size(0), x.size(1));
     rows.rounded.narrow(0, 0, x.size(0)).copy_(x);
   }
   const size_t layers = parameters.size() / kPlaces;
@@ -442,6 +414,8 @@ at::Tensor encode(const at::Tensor& x, const std::vector<BertLayer>& layers, con
   state->options = options;
   state->first = input.first;
   state->rows = x.size(0);
+  const int64_t unit = layers.empty() ? 1 : std::gcd(x.size(1), layers[0].intermediate.weight.size(0));
+  state->products = options.library ? make_library_products(options.bf16) : make_products(options.bf16, unit);
   Sequence next{};
   for (const auto& run : input.runs) {
     next.tokens = run.length;

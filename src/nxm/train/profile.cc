@@ -48,6 +48,7 @@ const std::unordered_map<std::string_view, Part> kPartOf{
     {"nxm::attention", kAttention},
     {"nxm::data", kData},
     {"nxm::elementwise", kElementwise},
+    {"nxm::matmul", kMatmul},
     {"nxm::update", kUpdate},
     {"nxm::projection", kProjection},
     {"nxm::evaluation", kEvaluation},

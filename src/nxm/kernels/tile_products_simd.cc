@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <type_traits>
+
+#include "nxm/kernels/simd_targets.h"
+#include "nxm/kernels/tile_products.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "nxm/kernels/tile_products_simd.cc"
+#include <hwy/foreach_target.h>
+// After foreach_target.h, as Highway asks.
+#include <hwy/highway.h>
+
+#include "nxm/kernels/amx-inl.h"
+#include "nxm/kernels/avx512-inl.h"
+
+#if HWY_TARGET == HWY_AVX3
+HWY_PUSH_ATTRIBUTES(NXM_AMX)
+namespace nxm::HWY_NAMESPACE {
+namespace {
+
+constexpr int64_t kUnit = TileProducts::kUnit, kHalf = kUnit / 2;
+constexpr int64_t kTile = kHalf * kUnit;       // values of a tile of the right operand
+constexpr int64_t kBlockSize = kUnit * kUnit;  // values of two of them, side by side
+
+/// Two rows of 16 values, side by side in pairs.
+HWY_INLINE __m512i pairs(const uint16_t* low, const uint16_t* high) {
+  const auto wide = [](const uint16_t* x) NXM_AMX_ATTR {
+    return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
+  };
+  return _mm512_or_si512(wide(low), _mm512_slli_epi32(wide(high), 16));
+}
+HWY_INLINE __m512i pairs(const float* low, const float* high) {
+  const auto wide = [](const float* x) NXM_AMX_ATTR {
+    return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x)));  // NOLINT: there is no other way
+  };
+  return _mm512_or_si512(wide(low), _mm512_slli_epi32(wide(high), 16));
+}
+
+template <typename T>
+void pack(const T* x, int64_t x_stride, int64_t k, int64_t n, int64_t steps, uint16_t* packed) noexcept {
+  for (int64_t g = 0; g < n / kUnit; ++g) {
+    uint16_t* to = packed + g * steps * kBlockSize;
+    for (int64_t row = 0; row < k; row += kUnit, to += kBlockSize) {
+      for (int64_t pair = 0; pair < kHalf; ++pair) {
+        const T* from = x + (row + 2 * pair) * x_stride + g * kUnit;
+        _mm512_storeu_si512(to + pair * kUnit, pairs(from, from + x_stride));
+        _mm512_storeu_si512(to + kTile + pair * kUnit, pairs(from + kHalf, from + x_stride + kHalf));
+      }
+    }
+  }
+}
+
+void pack_columns(const float* x, int64_t x_stride, int64_t k, int64_t n, int64_t steps, uint16_t* packed) noexcept {
+  for (int64_t half = 0; half < n / kHalf; ++half) {
+    uint16_t* to = packed + half / 2 * steps * kBlockSize + half % 2 * kTile;
+    for (int64_t row = 0; row < k; row += kUnit, to += kBlockSize) {
+      __m512i tile[kHalf];
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kHalf; ++i) {
+        const float* from = x + (half * kHalf + i) * x_stride + row;
+        tile[i] = (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + kHalf), _mm512_loadu_ps(from));  // NOLINT
+      }
+      transpose(tile);
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kHalf; ++i) _mm512_storeu_si512(to + i * kUnit, tile[i]);
+    }
+  }
+}
+
+void transpose_all(const uint16_t* x, int64_t x_stride, int64_t rows, int64_t columns, uint16_t* y,
+                   int64_t y_stride) noexcept {
+  for (int64_t column = 0; column < columns; column += kHalf) {
+    for (int64_t row = 0; row < rows; row += kUnit) {
+      __m512i tile[kHalf];
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kHalf; ++i) {
+        const uint16_t* from = x + (row + 2 * i) * x_stride + column;
+        tile[i] = pairs(from, from + x_stride);
+      }
+      transpose(tile);
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kHalf; ++i) _mm512_storeu_si512(y + (column + i) * y_stride + row, tile[i]);
+    }
+  }
+}
+
+/// Sums of a block, which are rounded while the next is multiplied.
+class Rounding {
+ public:
+  HWY_INLINE void take(uint16_t* c, int64_t c_stride) {
+    constexpr int64_t kBytes = kUnit * sizeof(float);
+    _tile_stored(0, sums_[0], kBytes);
+    _tile_stored(1, sums_[0] + kHalf, kBytes);
+    _tile_stored(2, sums_[kHalf], kBytes);
+    _tile_stored(3, sums_[kHalf] + kHalf, kBytes);
+    fence();
+    c_ = c;
+    c_stride_ = c_stride;
+    left_ = kUnit;
+  }
+  HWY_INLINE void rows(int64_t n) {
+    for (n = std::min(n, left_); n > 0; --n) {
+      const float* sums = sums_[--left_];
+      const auto both = _mm512_cvtne2ps_pbh(_mm512_load_ps(sums + kHalf), _mm512_load_ps(sums));
+      _mm512_storeu_si512(c_ + left_ * c_stride_, (__m512i)both);  // NOLINT
+    }
+  }
+
+ private:
+  alignas(64) float sums_[kUnit][kUnit];
+  uint16_t* c_ = nullptr;
+  int64_t c_stride_ = 0, left_ = 0;
+};
+
+/// to <- kUnit rows of x (k values each), in tiles as they are loaded: for each kUnit values of a row the upper 16
+/// rows, then the lower.
+HWY_INLINE void gather(const uint16_t* x, int64_t x_stride, int64_t k, uint16_t* to) {
+  for (int64_t s = 0; s < k; s += kUnit, to += kBlockSize) {
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kUnit; ++r) _mm512_store_si512(to + r * kUnit, _mm512_loadu_si512(x + r * x_stride + s));
+  }
+}
+
+template <typename C>
+void multiply_all(const uint16_t* a, int64_t a_stride, const uint16_t* packed, int64_t steps, int64_t m, int64_t n,
+                  int64_t k, C* c, int64_t c_stride, uint16_t* scratch) noexcept {
+  constexpr int64_t kBytes = kUnit * sizeof(uint16_t);  // of a row of a tile
+  const int64_t turn = (kUnit * kUnit + k - 1) / k;
+  configure(kHalf, kHalf);
+  Rounding rounding;
+  for (int64_t row = 0; row < m; row += kUnit) {
+    gather(a + row * a_stride, a_stride, k, scratch);
+    fence();
+    for (int64_t g = 0; g < n / kUnit; ++g) {
+      const uint16_t* x = scratch;
+      const uint16_t* w = packed + g * steps * kBlockSize;
+      zero_sums();
+      for (int64_t s = 0; s < k; s += kUnit, x += kBlockSize, w += kBlockSize) {
+        _tile_loadd(6, w, kBytes);
+        _tile_loadd(7, w + kTile, kBytes);
+        _tile_loadd(4, x, kBytes);
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_loadd(5, x + kTile, kBytes);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+        if constexpr (std::is_same_v<C, uint16_t>) rounding.rows(turn);
+      }
+      C* to = c + row * c_stride + g * kUnit;
+      if constexpr (std::is_same_v<C, uint16_t>) {
+        rounding.rows(kUnit);
+        rounding.take(to, c_stride);
+      } else {
+        const int64_t c_bytes = c_stride * static_cast<int64_t>(sizeof(C));
+        _tile_stored(0, to, c_bytes);
+        _tile_stored(1, to + kHalf, c_bytes);
+        _tile_stored(2, to + kHalf * c_stride, c_bytes);
+        _tile_stored(3, to + kHalf * c_stride + kHalf, c_bytes);
+      }
+    }
+  }
+  rounding.rows(kUnit);
+  fence();
+  _tile_release();
+}
+
+}  // namespace
+
+const TileProducts kTileProducts = {pack<uint16_t>,         pack<float>,        pack_columns, transpose_all,
+                                    multiply_all<uint16_t>, multiply_all<float>};
+
+}  // namespace nxm::HWY_NAMESPACE
+HWY_POP_ATTRIBUTES
+#endif
+
+#if HWY_ONCE
+namespace nxm {
+
+const TileProducts* tile_products([[maybe_unused]] Target target) {
+#if HWY_TARGETS & HWY_AVX3
+  if (target == Target::kAmx) return &N_AVX3::kTileProducts;
+#endif
+  return nullptr;
+}
+
+}  // namespace nxm
+#endif
