@@ -91,7 +91,9 @@ TEST(Encoder, IsTheEncoderOperatorByOperator) {
         if (parameter.name.ends_with("key.bias") || input.ids.size(0) == 1) {
           EXPECT_LT((got.gradients[i] - want.gradients[i]).abs().max().item<double>(), 1e-4) << parameter.name;
         } else {
-          EXPECT_LT(relative(got.gradients[i], want.gradients[i]), 3e-5) << parameter.name;
+          // What reaches queries and keys is a difference that the softmax makes small.
+          const bool difference = parameter.name.find("query") != std::string::npos || parameter.name.ends_with("key.weight");
+          EXPECT_LT(relative(got.gradients[i], want.gradients[i]), difference ? 1e-4 : 3e-5) << parameter.name;
         }
       }
     }
