@@ -8,6 +8,7 @@
 
 #include "cases.h"
 #include "nxm/core/dtype.h"
+#include "nxm/core/error.h"
 
 namespace nxm {
 namespace {

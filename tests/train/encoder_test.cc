@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "nxm/train/device.h"
 
 namespace nxm {
@@ -92,7 +94,8 @@ TEST(Encoder, IsTheEncoderOperatorByOperator) {
           EXPECT_LT((got.gradients[i] - want.gradients[i]).abs().max().item<double>(), 1e-4) << parameter.name;
         } else {
           // What reaches queries and keys is a difference that the softmax makes small.
-          const bool difference = parameter.name.find("query") != std::string::npos || parameter.name.ends_with("key.weight");
+          const bool difference =
+              parameter.name.find("query") != std::string::npos || parameter.name.ends_with("key.weight");
           EXPECT_LT(relative(got.gradients[i], want.gradients[i]), difference ? 1e-4 : 3e-5) << parameter.name;
         }
       }
