@@ -171,7 +171,7 @@ class Pass {
       });
     }
     kept.outer = products_.weight({p[kOuter]});
-    const Rows out = norm(products_.forth(kept.a, kept.outer, 0, 1), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift],
+    Rows out = norm(products_.forth(kept.a, kept.outer, 0, 1), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift],
                           eps, seed(layer, "output"), rows(last), kept.norm2);
     if (keep) state_.kept.push_back(std::move(kept));
     return out;
