@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training speed of nxm and of Hugging Face + PyTorch on the same job, in one run: tokens a second, padding not counted.
 
-    .venv/bin/python bench/peers/finetune.py --model MODEL_DIR --data GLUE_DIR [--task mrpc] [--method admm]
-        [--batch 32] [--threads 2] [--rows 960] [--rounds 5] [--precision fp32]
+    .venv/bin/python bench/peers/finetune.py --model MODEL_DIR --data GLUE_DIR [--task cola mrpc] [--method admm]
+        [--batch 16 32] [--threads 1 2] [--rows 960] [--rounds 5] [--precision fp32 bf16]
 
+Prints a row for each combination of what may be several.
 The peer at its best settings: batches grouped by length and padded to their longest, SDPA attention, fused AdamW,
 foreach clipping, bf16 autocast if asked for. The two take turns; the ratio of each pair counts.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -19,7 +21,11 @@ import tempfile
 import time
 
 import torch
+import transformers
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+transformers.logging.set_verbosity_error()
+transformers.utils.logging.disable_progress_bar()
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FILES = {  # folder, text columns, label column, header
@@ -36,13 +42,13 @@ def arguments():
     parser.add_argument("--nxm", default=ROOT / "build/release/nxm", type=pathlib.Path)
     parser.add_argument("--model", required=True, type=pathlib.Path)
     parser.add_argument("--data", required=True, type=pathlib.Path, help="folder of the GLUE folders")
-    parser.add_argument("--task", default="mrpc", choices=FILES)
+    parser.add_argument("--task", default=["mrpc"], choices=FILES, nargs="+")
     parser.add_argument("--method", default="dense", choices=["dense", "asp", "admm"])
-    parser.add_argument("--batch", default=32, type=int)
-    parser.add_argument("--threads", default=len(os.sched_getaffinity(0)), type=int)
+    parser.add_argument("--batch", default=[32], type=int, nargs="+")
+    parser.add_argument("--threads", default=[len(os.sched_getaffinity(0))], type=int, nargs="+")
     parser.add_argument("--rows", default=960, type=int)
     parser.add_argument("--rounds", default=5, type=int)
-    parser.add_argument("--precision", default="fp32", choices=["fp32", "bf16"])
+    parser.add_argument("--precision", default=["fp32"], choices=["fp32", "bf16"], nargs="+")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
@@ -133,8 +139,7 @@ def cpu_name():
     return platform.processor()
 
 
-def main():
-    args = arguments()
+def compare(args):
     peer = Peer(args)
     peer.run()  # warm-up
     ours, theirs = [], []
@@ -142,16 +147,28 @@ def main():
         ours.append(run_nxm(args))
         theirs.append(peer.run())
     ratios = [a / b for a, b in zip(ours, theirs)]
-    result = dict(task=args.task, method=args.method, batch=args.batch, threads=args.threads, precision=args.precision,
-                  rows=args.rows, cpu=cpu_name(), torch=torch.__version__, nxm_tokens_per_second=statistics.median(ours),
-                  peer_tokens_per_second=statistics.median(theirs), ratio_median=statistics.median(ratios),
-                  ratio_min=min(ratios), ratio_max=max(ratios))
-    if args.json:
-        print(json.dumps(result))
-        return
-    print(f"{args.task}, {args.method}, batch {args.batch}, {args.threads} threads, {args.precision}; {result['cpu']}; torch {torch.__version__}")
-    print(f"  nxm  {result['nxm_tokens_per_second']:8.0f} tokens/s\n  peer {result['peer_tokens_per_second']:8.0f} tokens/s")
-    print(f"  ratio {result['ratio_median']:.2f} (min {result['ratio_min']:.2f}, max {result['ratio_max']:.2f}, {args.rounds} pairs)")
+    return dict(task=args.task, method=args.method, batch=args.batch, threads=args.threads, precision=args.precision,
+                rows=args.rows, cpu=cpu_name(), torch=torch.__version__, nxm_tokens_per_second=statistics.median(ours),
+                peer_tokens_per_second=statistics.median(theirs), ratio_median=statistics.median(ratios),
+                ratio_min=min(ratios), ratio_max=max(ratios))
+
+
+def main():
+    args = arguments()
+    if not args.json:
+        print(f"{args.method}, {args.rows} rows, {args.rounds} pairs; {cpu_name()}; torch {torch.__version__}; tokens a second\n")
+        print("| task | batch | threads | precision | nxm | peer | ratio, median (least to most) |")
+        print("| --- | ---: | ---: | --- | ---: | ---: | --- |")
+    names = ("task", "batch", "threads", "precision")
+    for values in itertools.product(*(getattr(args, name) for name in names)):
+        result = compare(argparse.Namespace(**{**vars(args), **dict(zip(names, values))}))
+        if args.json:
+            print(json.dumps(result), flush=True)
+            continue
+        cells = [str(value) for value in values]
+        cells += [f"{result['nxm_tokens_per_second']:,.0f}", f"{result['peer_tokens_per_second']:,.0f}"]
+        cells += [f"{result['ratio_median']:.2f} ({result['ratio_min']:.2f} to {result['ratio_max']:.2f})"]
+        print("| " + " | ".join(cells) + " |", flush=True)
 
 
 if __name__ == "__main__":
