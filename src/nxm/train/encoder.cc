@@ -171,8 +171,8 @@ class Pass {
       });
     }
     kept.outer = products_.weight({p[kOuter]});
-    Rows out = norm(products_.forth(kept.a, kept.outer, 0, 1), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift],
-                          eps, seed(layer, "output"), rows(last), kept.norm2);
+    Rows out = norm(products_.forth(kept.a, kept.outer, 0, 1), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift], eps,
+                    seed(layer, "output"), rows(last), kept.norm2);
     if (keep) state_.kept.push_back(std::move(kept));
     return out;
   }
