@@ -95,14 +95,7 @@ void attention(const float* q, const float* k, const float* v, int64_t stride, f
   float* scores = k_t + head * keys;          // (kTileRows, keys)
   float* mixed = scores + kTileRows * keys;   // (kTileRows, width)
   float* values = mixed + kTileRows * width;  // (tokens, width)
-  constexpr int64_t kFew = 16;                // rows at a time, each on a page of its own
-  for (int64_t begin = 0; begin < tokens; begin += kFew) {
-    const int64_t end = std::min(begin + kFew, tokens);
-    for (int64_t i = 0; i < head; ++i) {
-      for (int64_t t = begin; t < end; ++t) k_t[i * keys + t] = k[t * stride + i];
-    }
-  }
-  for (int64_t i = 0; i < head; ++i) std::fill(k_t + i * keys + tokens, k_t + (i + 1) * keys, 0.0F);
+  transpose(k, stride, tokens, head, k_t, keys);
   for (int64_t t = 0; t < tokens; ++t) {
     std::copy_n(v + t * stride, head, values + t * width);
     std::fill(values + t * width + head, values + (t + 1) * width, 0.0F);
@@ -110,17 +103,13 @@ void attention(const float* q, const float* k, const float* v, int64_t stride, f
   const float scale = 1 / std::sqrt(static_cast<float>(head));
   for (int64_t t = 0; t < tokens; t += kTileRows) {
     const int64_t rows = std::min(kTileRows, tokens - t);
-    for (int64_t s = 0; s < keys; s += kTileWidth) {
-      tile<float>(rows, {q + t * stride, stride, k_t + s, keys, head, scores + s, keys});
-    }
+    multiply(rows, head, keys, q + t * stride, stride, k_t, scores);
     float inverse[kTileRows];
     for (int64_t r = 0; r < rows; ++r) {
       std::fill(scores + r * keys + tokens, scores + (r + 1) * keys, kNever);
       inverse[r] = 1 / exp_row(scores + r * keys, keys, scale).sum;
     }
-    for (int64_t i = 0; i < width; i += kTileWidth) {
-      tile<float>(rows, {scores, keys, values + i, width, tokens, mixed + i, width});
-    }
+    multiply(rows, tokens, width, scores, keys, values, mixed);
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t i = 0; i < head; ++i) out[(t + r) * out_stride + i] = mixed[r * width + i] * inverse[r];
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The block of a dense product that is held in registers, which the dense kernel and attention are made of, and
-// attention's softmax. Compiled anew
-// for each target (Highway's include guard).
+// The block of a dense product that is held in registers, which the dense kernel and attention are made of, and what
+// attention takes besides. Compiled anew for each target (Highway's include guard).
 
 #if defined(NXM_KERNELS_TILE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef NXM_KERNELS_TILE_INL_H_
@@ -14,6 +13,8 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include <algorithm>
+#include <cassert>
 #include <cstdint>
 
 #include "nxm/kernels/math-inl.h"
@@ -107,6 +108,29 @@ HWY_INLINE void tile(int64_t rows, const Tile<T>& t) {
 
 /// n rounded up to whole tiles.
 HWY_INLINE int64_t whole_tiles(int64_t n) { return ceil_div(n, kTileWidth) * kTileWidth; }
+
+/// to (head, columns) <- the transpose of x (rows, width), with zeros from `rows` to `columns`.
+HWY_INLINE void transpose(const float* x, int64_t width, int64_t rows, int64_t head, float* to, int64_t columns) {
+  constexpr int64_t kFew = 16;  // rows at a time, each on a page of its own
+  for (int64_t begin = 0; begin < rows; begin += kFew) {
+    const int64_t end = std::min(begin + kFew, rows);
+    for (int64_t i = 0; i < head; ++i) {
+      for (int64_t t = begin; t < end; ++t) to[i * columns + t] = x[t * width + i];
+    }
+  }
+  for (int64_t i = 0; i < head; ++i) std::fill(to + i * columns + rows, to + (i + 1) * columns, 0.0F);
+}
+
+/// y (rows, columns) = a (rows, n) b (n, columns), `columns` whole tiles.
+HWY_INLINE void multiply(int64_t rows, int64_t n, int64_t columns, const float* a, int64_t a_stride, const float* b,
+                         float* y) {
+  for (int64_t r = 0; r < rows; r += kTileRows) {
+    for (int64_t c = 0; c < columns; c += kTileWidth) {
+      tile<float>(std::min(kTileRows, rows - r),
+                  {a + r * a_stride, a_stride, b + c, columns, n, y + r * columns + c, columns});
+    }
+  }
+}
 
 HWY_INLINE float sum_of(V v) { return hn::GetLane(hn::SumOfLanes(kD, v)); }
 

@@ -5,7 +5,6 @@
 #include <cassert>
 #include <cmath>
 #include <type_traits>
-#include <vector>
 
 #include "nxm/core/dtype.h"
 #include "nxm/kernels/code.h"

@@ -179,29 +179,6 @@ HWY_INLINE void copy_rows(const T* x, int64_t stride, const float* bias, int64_t
   }
 }
 
-/// to (head, columns) <- the transpose of x (rows, width), with zeros from `rows` to `columns`.
-HWY_INLINE void transpose(const float* x, int64_t width, int64_t rows, int64_t head, float* to, int64_t columns) {
-  constexpr int64_t kFew = 16;  // rows at a time, each on a page of its own
-  for (int64_t begin = 0; begin < rows; begin += kFew) {
-    const int64_t end = std::min(begin + kFew, rows);
-    for (int64_t i = 0; i < head; ++i) {
-      for (int64_t t = begin; t < end; ++t) to[i * columns + t] = x[t * width + i];
-    }
-  }
-  for (int64_t i = 0; i < head; ++i) std::fill(to + i * columns + rows, to + (i + 1) * columns, 0.0F);
-}
-
-/// y (rows, columns) = a (rows, n) b (n, columns), `columns` whole tiles.
-HWY_INLINE void multiply(int64_t rows, int64_t n, int64_t columns, const float* a, int64_t a_stride, const float* b,
-                         float* y) {
-  for (int64_t r = 0; r < rows; r += kTileRows) {
-    for (int64_t c = 0; c < columns; c += kTileWidth) {
-      tile<float>(std::min(kTileRows, rows - r),
-                  {a + r * a_stride, a_stride, b + c, columns, n, y + r * columns + c, columns});
-    }
-  }
-}
-
 template <typename T>
 void attention(const AttentionStep<T>& step) noexcept {
   constexpr float kNever = -1e30F;  // score of a key that is not there

@@ -415,7 +415,7 @@ at::Tensor encode(const at::Tensor& x, const std::vector<BertLayer>& layers, con
   state->first = input.first;
   state->rows = x.size(0);
   const int64_t unit = layers.empty() ? 1 : std::gcd(x.size(1), layers[0].intermediate.weight.size(0));
-  state->products = options.library ? make_library_products(options.bf16) : make_products(options.bf16, unit);
+  state->products = make_products(options.bf16, unit);
   Sequence next{};
   for (const auto& run : input.runs) {
     next.tokens = run.length;

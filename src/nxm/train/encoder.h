@@ -14,7 +14,6 @@ struct EncoderOptions {
   double hidden_dropout = 0, attention_dropout = 0;  ///< 0 <= p < 1
   uint64_t seed = 0;                                 ///< of dropout
   bool bf16 = false;                                 ///< operands and results of matrix products; all else is f32
-  bool library = false;                              ///< LibTorch's products, even if there are faster ones
 };
 
 /// x (R, H) f32 through `layers` of the activation "gelu". Of the last one only each sequence's first row is computed:

@@ -150,11 +150,9 @@ at::Tensor Products::matrix(int64_t rows, int64_t width) const {
   return result;
 }
 
-std::unique_ptr<Products> make_library_products(bool bf16) { return std::make_unique<LibraryProducts>(bf16); }
-
 std::unique_ptr<Products> make_products(bool bf16, int64_t unit) {
   const TileProducts* code = tile_products(chosen_target());
-  if (!bf16 || code == nullptr || unit % TileProducts::kUnit != 0) return make_library_products(bf16);
+  if (!bf16 || code == nullptr || unit % TileProducts::kUnit != 0) return std::make_unique<LibraryProducts>(bf16);
   return std::make_unique<OnTiles>(*code);
 }
 

@@ -47,8 +47,6 @@ class Products {
   at::ScalarType type_;
 };
 
-/// By LibTorch.
-std::unique_ptr<Products> make_library_products(bool bf16);
 /// The fastest here for layers whose inputs and outputs are multiples of `unit`.
 std::unique_ptr<Products> make_products(bool bf16, int64_t unit);
 
