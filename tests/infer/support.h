@@ -14,6 +14,7 @@
 #include "io/support.h"
 #include "nxm/core/rng.h"
 #include "nxm/infer/session.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm::testing {
 
@@ -36,7 +37,7 @@ class ModelFolder {
                        const std::function<void(RandomModel&)>& change = {}, bool any_type = false) {
     RandomModel model(config, pattern);
     if (change) change(model);
-    (any_type ? write_model_files : write_model_dir)(path(), config, model.tensors, "");
+    (any_type ? write_model_files : write_model_dir)(path(), config, model.tensors, "", kShardBytes);
     std::ofstream vocab(path() / "vocab.txt");
     for (const char* token : {"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"}) vocab << token << '\n';
     for (int64_t i = 5; i < config.vocab_size; ++i) vocab << 'w' << i << '\n';

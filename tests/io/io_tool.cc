@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // nxm's readers and writers for the Python tests of this folder, one JSON object a line:
 //   check | configs          for each path on stdin: {"ok": …} or {"error": text}
-//   list FILE | expected CONFIG | copy IN OUT | model IN OUT
+//   list FILE | expected CONFIG | copy IN OUT | model IN OUT [BYTES of a shard]
 #include <fmt/format.h>
 
 #include <cstring>
@@ -14,6 +14,7 @@
 #include "nxm/core/error.h"
 #include "nxm/io/atomic_file.h"
 #include "nxm/io/model_dir.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm {
 namespace {
@@ -51,7 +52,7 @@ Json copy(const std::string& in, const std::string& out) {
   return tensors.size();
 }
 
-Json model(const std::string& in, const std::string& out) {
+Json model(const std::string& in, const std::string& out, uint64_t shard_bytes = kShardBytes) {
   const ModelDir source(in);
   std::deque<std::vector<float>> data;
   std::vector<TensorToWrite> tensors;
@@ -67,7 +68,7 @@ Json model(const std::string& in, const std::string& out) {
     }
     tensors.push_back({name, DType::kF32, shape, std::as_bytes(std::span(data.back()))});
   }
-  write_model_dir(out, source.config(), tensors, in);
+  write_model_dir(out, source.config(), tensors, in, shard_bytes);
   return {{"made", made}, {"names", source.names()}};
 }
 
@@ -97,6 +98,8 @@ int run(const std::vector<std::string>& args) {
     std::cout << answer([&] { return copy(args[1], args[2]); }) << "\n";
   } else if (args.size() == 3 && args[0] == "model") {
     std::cout << answer([&] { return model(args[1], args[2]); }) << "\n";
+  } else if (args.size() == 4 && args[0] == "model") {
+    std::cout << answer([&] { return model(args[1], args[2], std::stoull(args[3])); }) << "\n";
   } else {
     return 2;
   }

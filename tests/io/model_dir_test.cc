@@ -8,6 +8,7 @@
 #include "io/random_model.h"
 #include "io/support.h"
 #include "nxm/io/atomic_file.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm {
 namespace {
@@ -44,6 +45,32 @@ Json write_shards(const fs::path& folder, const RandomModel& model, size_t per_f
   write_file(folder / "config.json", model.config.to_json());
   write_file(folder / "model.safetensors.index.json", index.dump());
   return index;
+}
+
+TEST(ModelDir, ShardsTakeThePlaceOfAnotherModel) {
+  TempFolder folder;
+  RandomModel tiny, other;
+  for (float& value : other.data[0]) value += 1;
+  const auto files = [](const fs::path& model) {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(model)) names.insert(entry.path().filename().string());
+    return names;
+  };
+  const std::set<std::string> single = {"config.json", "model.safetensors"};
+  write_model_dir(folder / "m", other.config, other.tensors, "");
+  write_model_dir(folder / "m", tiny.config, tiny.tensors, "", 4000);  // over one file
+  expect_equal(ModelDir(folder / "m"), tiny);
+  EXPECT_FALSE(files(folder / "m").contains("model.safetensors"));
+  write_model_dir(folder / "single", other.config, other.tensors, "");
+  replace_model_files(folder / "single", folder / "m");  // one file for shards
+  expect_equal(ModelDir(folder / "m"), other);
+  EXPECT_EQ(files(folder / "m"), single);
+  write_model_dir(folder / "shards", tiny.config, tiny.tensors, "", 4000);
+  const std::set<std::string> shards = files(folder / "shards");
+  EXPECT_GT(shards.size(), 3U);
+  replace_model_files(folder / "shards", folder / "m");  // and back
+  expect_equal(ModelDir(folder / "m"), tiny);
+  EXPECT_EQ(files(folder / "m"), shards);
 }
 
 TEST(ModelDir, ReadsWhatWasWritten) {

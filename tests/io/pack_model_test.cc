@@ -8,6 +8,7 @@
 #include "io/support.h"
 #include "nxm/core/packed.h"
 #include "nxm/io/atomic_file.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm {
 namespace {

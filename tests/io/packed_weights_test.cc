@@ -9,6 +9,7 @@
 #include "io/random_model.h"
 #include "io/support.h"
 #include "nxm/io/atomic_file.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm {
 namespace {

@@ -76,6 +76,26 @@ def test_classifier(tmp_path, capfd, labels, shards):
     assert again.config.id2label == model.config.id2label
 
 
+@pytest.mark.parametrize("limit", [1, 4000, 8000, 12000])
+def test_shards_that_nxm_writes(tmp_path, capfd, limit):
+    model = transformers.BertForSequenceClassification(config(num_labels=3)).eval()
+    model.save_pretrained(tmp_path / "in")
+    ok("model", tmp_path / "in", tmp_path / "out", limit)
+    files = sorted((tmp_path / "out").glob("*.safetensors"))
+    assert len(files) > 1
+    assert [file.name for file in files] == [f"model-{i + 1:05}-of-{len(files):05}.safetensors" for i in range(len(files))]
+    shards = [load_file(file) for file in files]
+    sizes = [sum(tensor.nbytes for tensor in shard.values()) for shard in shards]
+    assert all(size <= limit or len(shard) == 1 for size, shard in zip(sizes, shards))
+    index = json.loads((tmp_path / "out" / "model.safetensors.index.json").read_text())
+    assert index["metadata"]["total_size"] == sum(sizes)
+    assert index["weight_map"] == {name: file.name for file, shard in zip(files, shards) for name in shard}
+    assert_same_weights(load_silently(tmp_path / "out", capfd), model)
+    ok("model", tmp_path / "out", tmp_path / "again")  # and nxm reads what it wrote
+    assert (tmp_path / "again" / "model.safetensors").exists()
+    assert_same_weights(load_silently(tmp_path / "again", capfd), model)
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_other_widths_become_f32(tmp_path, capfd, dtype):
     model = transformers.BertForSequenceClassification(config()).to(dtype)

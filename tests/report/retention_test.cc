@@ -5,6 +5,7 @@
 
 #include "io/random_model.h"
 #include "io/support.h"
+#include "nxm/io/write_model.h"
 #include "nxm/report/run_reader.h"
 #include "report/run_files.h"
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "nxm/io/atomic_file.h"
-#include "nxm/io/model_dir.h"
+#include "nxm/io/write_model.h"
 #include "nxm/report/results.h"
 #include "sweep/support.h"
 

@@ -10,7 +10,8 @@
 
 #include "nxm/core/rng.h"
 #include "nxm/io/atomic_file.h"
-#include "nxm/io/model_dir.h"
+#include "nxm/io/model_tensors.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm::test {
 

@@ -12,7 +12,7 @@
 #include "nxm/core/projection.h"
 #include "nxm/core/rng.h"
 #include "nxm/io/atomic_file.h"
-#include "nxm/io/model_dir.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm::cli {
 namespace {

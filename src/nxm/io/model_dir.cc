@@ -19,34 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json", "vocab.txt",
-                                           "special_tokens_map.json"};
-
 bool is_inside(const fs::path& path, const fs::path& folder) {
   return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first == folder.end();
-}
-
-/// The file `name` of the model folder, if there is one. Its links may lead elsewhere in the folder only, or from a
-/// snapshot of Hugging Face's cache (hub/models--org--name/snapshots/commit) to the repository's blobs, and from there
-/// to the blobs that all repositories share.
-std::optional<fs::path> find_file(const fs::path& folder, const std::string& name) {
-  const fs::path path = folder / name;
-  std::error_code error;
-  if (fs::symlink_status(path, error).type() == fs::file_type::not_found) return std::nullopt;
-  const fs::path target = fs::canonical(path, error);
-  if (error) fail_errno(path, "find what it links to", error.value());
-  const fs::path root = fs::canonical(folder);
-  std::vector<fs::path> allowed = {root};
-  if (const fs::path snapshots = root.parent_path(); snapshots.filename() == "snapshots") {
-    const fs::path repository = snapshots.parent_path();
-    allowed.push_back(repository / "blobs");
-    allowed.push_back(repository.parent_path() / "blobs");
-  }
-  if (std::none_of(allowed.begin(), allowed.end(), [&](const fs::path& in) { return is_inside(target, in); })) {
-    fail(path.string(), "expected a file of this folder, found a link to '{}' outside. Copy the file into the folder",
-         target.string());
-  }
-  return path;
 }
 
 ModelConfig read_config(const fs::path& folder) {
@@ -55,7 +29,7 @@ ModelConfig read_config(const fs::path& folder) {
     fail(folder.string(), "expected a folder with a model, found {}. Give the path of a folder with config.json and {}",
          fs::exists(folder, error) ? "a file" : "nothing", kWeightsFile);
   }
-  const std::optional<fs::path> path = find_file(folder, kConfigFile);
+  const std::optional<fs::path> path = find_model_file(folder, kConfigFile);
   if (!path) {
     const bool run = fs::exists(folder / "model" / kConfigFile, error);
     fail(folder.string(), "no config.json in this folder. {}",
@@ -92,7 +66,7 @@ std::vector<SafetensorsFile> open_shards(const fs::path& folder, const fs::path&
   std::vector<SafetensorsFile> files;
   std::map<std::string_view, std::string_view> found;  // tensor -> the shard that holds it
   for (const auto& [shard, tensor] : first_of) {
-    const std::optional<fs::path> path = find_file(folder, shard);
+    const std::optional<fs::path> path = find_model_file(folder, shard);
     if (!path) {
       reject(fmt::format("expected the file {} with tensor {} in this folder, found none", shown_name(shard),
                          shown_name(tensor)));
@@ -124,11 +98,11 @@ std::vector<SafetensorsFile> open_shards(const fs::path& folder, const fs::path&
 
 std::vector<SafetensorsFile> open_weights(const fs::path& folder) {
   std::vector<SafetensorsFile> files;
-  if (const auto path = find_file(folder, kWeightsFile)) {
+  if (const auto path = find_model_file(folder, kWeightsFile)) {
     files.emplace_back(*path);
     return files;
   }
-  if (const auto path = find_file(folder, kIndexFile)) return open_shards(folder, *path);
+  if (const auto path = find_model_file(folder, kIndexFile)) return open_shards(folder, *path);
   const char* pickle = "pytorch_model.bin";
   std::error_code error;
   fail(folder.string(), "neither {} nor {} in this folder.{}", kWeightsFile, kIndexFile,
@@ -151,10 +125,30 @@ std::string canonical_name(std::string_view stored) {
 
 }  // namespace
 
+std::optional<fs::path> find_model_file(const fs::path& folder, const std::string& name) {
+  const fs::path path = folder / name;
+  std::error_code error;
+  if (fs::symlink_status(path, error).type() == fs::file_type::not_found) return std::nullopt;
+  const fs::path target = fs::canonical(path, error);
+  if (error) fail_errno(path, "find what it links to", error.value());
+  const fs::path root = fs::canonical(folder);
+  std::vector<fs::path> allowed = {root};
+  if (const fs::path snapshots = root.parent_path(); snapshots.filename() == "snapshots") {
+    const fs::path repository = snapshots.parent_path();
+    allowed.push_back(repository / "blobs");
+    allowed.push_back(repository.parent_path() / "blobs");
+  }
+  if (std::none_of(allowed.begin(), allowed.end(), [&](const fs::path& in) { return is_inside(target, in); })) {
+    fail(path.string(), "expected a file of this folder, found a link to '{}' outside. Copy the file into the folder",
+         target.string());
+  }
+  return path;
+}
+
 ModelDir::ModelDir(const fs::path& folder)
     : folder_(folder), config_(read_config(folder)), files_(open_weights(folder)) {
   for (const char* name : kTokenizerFiles) {  // a result takes them along: better refused now than after the training
-    if (const auto path = find_file(folder, name)) InputFile{*path};
+    if (const auto path = find_model_file(folder, name)) InputFile{*path};
   }
   for (size_t file = 0; file < files_.size(); ++file) {
     for (const auto& entry : files_[file].tensors()) {
@@ -284,48 +278,6 @@ void check_encoder(const ModelDir& dir) {
            shown_name(name), shape_text(expected->second), shape_text(shape));
     }
   }
-}
-
-void write_model_dir(const fs::path& folder, const ModelConfig& config, std::vector<TensorToWrite> tensors,
-                     const fs::path& tokenizer_from) {
-  ModelConfig written = config;
-  if (written.labels.empty()) written.labels = {"LABEL_0"};  // transformers would think of two
-  for (const TensorToWrite& tensor : tensors) {
-    require(tensor.dtype == DType::kF32, "write_model_dir: " + tensor.name + " is not F32");
-    require(tensor.name != "classifier.weight" || tensor.shape.at(0) == static_cast<int64_t>(written.labels.size()),
-            "write_model_dir: classifier.weight has not a row for each label");
-  }
-  if (const auto packed = packed_info(config, kConfigFile)) written.extra["nxm"] = {{"pattern", packed->pattern.str()}};
-  write_model_files(folder, written, std::move(tensors), tokenizer_from);
-}
-
-void write_model_files(const fs::path& folder, const ModelConfig& config, std::vector<TensorToWrite> tensors,
-                       const fs::path& tokenizer_from) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) fail_errno(folder, "make the folder", error.value());
-  for (const char* name : kTokenizerFiles) {
-    const std::optional<fs::path> source = tokenizer_from.empty() ? std::nullopt : find_file(tokenizer_from, name);
-    if (source && !fs::equivalent(*source, folder / name, error)) write_file(folder / name, read_file(*source));
-  }
-  write_safetensors(folder / kWeightsFile, std::move(tensors), {{"format", "pt"}});
-  write_file(folder / kConfigFile, config.to_json());
-}
-
-void replace_model_files(const fs::path& from, const fs::path& to) {
-  // Without config.json the folder is no model, so it goes first and comes last.
-  for (const char* name : {kConfigFile, kWeightsFile, kIndexFile}) fs::remove(to / name);
-  std::vector<fs::path> shards;
-  for (const auto& entry : fs::directory_iterator(to)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("model-") && name.ends_with(".safetensors")) shards.push_back(entry.path());
-  }
-  for (const fs::path& shard : shards) fs::remove(shard);
-  for (const char* name : kTokenizerFiles) fs::remove(to / name);
-  for (const char* name : kTokenizerFiles) {
-    if (fs::exists(from / name)) rename_durably(from / name, to / name);
-  }
-  for (const char* name : {kWeightsFile, kConfigFile}) rename_durably(from / name, to / name);
 }
 
 }  // namespace nxm

@@ -24,6 +24,13 @@ struct PackedPart;
 inline constexpr const char* kConfigFile = "config.json";
 inline constexpr const char* kWeightsFile = "model.safetensors";
 inline constexpr const char* kIndexFile = "model.safetensors.index.json";
+inline constexpr const char* kTokenizerFiles[] = {"tokenizer.json", "tokenizer_config.json", "vocab.txt",
+                                                  "special_tokens_map.json"};
+
+/// The file `name` of a model's folder, if there is one. Its links may lead elsewhere in the folder only, or from a
+/// snapshot of Hugging Face's cache (hub/models--org--name/snapshots/commit) to the repository's blobs, and from there
+/// to the blobs that all repositories share; else Error.
+std::optional<std::filesystem::path> find_model_file(const std::filesystem::path& folder, const std::string& name);
 
 /// Reads a directory. Names are canonical: those of transformers' BertForSequenceClassification
 /// ("bert.embeddings.word_embeddings.weight", "bert.pooler.dense.bias", "classifier.weight"), whether the files have
@@ -76,21 +83,5 @@ class ModelDir {
 /// Throws Error if the weights hold a layer that config.json does not tell of, or a tensor of the encoder in another
 /// shape: a model of only some layers would answer, but nonsense.
 void check_encoder(const ModelDir& dir);
-
-/// Writes config.json, model.safetensors (metadata {"format": "pt"}; F32) and copies the tokenizer files
-/// (tokenizer.json, tokenizer_config.json, vocab.txt, special_tokens_map.json) from `tokenizer_from` where they exist.
-/// ("" for none). Every file is written atomically, config.json last. Creates `folder`. A config without labels gets
-/// the one label "LABEL_0", that of a packed model keeps the pattern alone. Throws ContractError for tensors of another
-/// type or a classifier without a row for each label.
-void write_model_dir(const std::filesystem::path& folder, const ModelConfig& config, std::vector<TensorToWrite> tensors,
-                     const std::filesystem::path& tokenizer_from);
-
-/// The same for tensors of any type, with the config as it is.
-void write_model_files(const std::filesystem::path& folder, const ModelConfig& config,
-                       std::vector<TensorToWrite> tensors, const std::filesystem::path& tokenizer_from);
-
-/// Moves what write_model_files() wrote from one folder to another of the same file system, in place of a model that is
-/// there. At no moment does `to` hold a config.json with another model's files.
-void replace_model_files(const std::filesystem::path& from, const std::filesystem::path& to);
 
 }  // namespace nxm

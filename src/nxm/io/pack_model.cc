@@ -13,6 +13,7 @@
 #include "nxm/core/error.h"
 #include "nxm/core/packed.h"
 #include "nxm/io/packed_weights.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm {
 namespace {

@@ -6,6 +6,7 @@
 
 #include "nxm/core/error.h"
 #include "nxm/core/rng.h"
+#include "nxm/io/write_model.h"
 
 namespace nxm {
 namespace {
