@@ -4,6 +4,7 @@
 //   NXM_THREADS                        threads to use, instead of what affinity and cgroup allow
 //   NXM_FORCE_TARGET                   instruction set of the kernels: scalar, avx2, … (kernels/target.h)
 //   NXM_CACHE                          where `nxm demo` keeps what it fetched ($XDG_CACHE_HOME/nxm, ~/.cache/nxm)
+//   GLIBC_TUNABLES                     set for nxm-train if it is not (cli/handover.cc)
 //   NO_COLOR, TERM                     plain output
 //   HF_ENDPOINT HF_HOME HF_HUB_CACHE HUGGINGFACE_HUB_CACHE XDG_CACHE_HOME HF_TOKEN HUGGING_FACE_HUB_TOKEN HF_TOKEN_PATH
 //   HF_HUB_DISABLE_IMPLICIT_TOKEN HF_HUB_OFFLINE TRANSFORMERS_OFFLINE HF_HUB_ETAG_TIMEOUT HF_HUB_DOWNLOAD_TIMEOUT

@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "nxm/kernels/aligned.h"
+#include "nxm/core/huge_pages.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/stage_avx512.h"
 #include "nxm/kernels/tile.h"
@@ -37,6 +37,7 @@ class Amx : public Linear {
     }
     const int64_t tiles = groups_ * layout_.steps * kGroup;
     if (sparse) {
+      kept_.reserve(static_cast<size_t>(outputs_ * rows.kept()) * sizeof(T) + kRowBytes);
       masks_.resize(static_cast<size_t>(tiles * kMaskBytes));
       counts_.resize(static_cast<size_t>(tiles * kRows));
     } else {
@@ -155,7 +156,7 @@ class Amx : public Linear {
   bool sparse_;
   int64_t stride_ = 0;  // bytes from one row of x to the next, as the code takes it
   Layout layout_{};
-  AlignedVector<std::byte> tiles_, kept_, masks_;
+  LastingVector<std::byte> tiles_, kept_, masks_;
   std::vector<int64_t> starts_;
   std::vector<uint8_t> counts_;
   std::vector<int32_t> sums_;

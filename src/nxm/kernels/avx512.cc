@@ -8,7 +8,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "nxm/kernels/aligned.h"
+#include "nxm/core/huge_pages.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/stage_avx512.h"
 #include "nxm/kernels/tile.h"
@@ -231,7 +231,7 @@ class Avx512 : public Linear {
   Cut cut_{};
   int64_t stride_;  // bytes from one row of x to the next, as the code takes it
   Layout layout_{};
-  AlignedVector<uint32_t> weights_, places_;
+  LastingVector<uint32_t> weights_, places_;
   std::vector<int32_t> sums_;
   std::vector<float> scales_;
 };

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "nxm/kernels/aligned.h"
+#include "nxm/core/huge_pages.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/tile.h"
@@ -69,7 +69,7 @@ class DenseFloat : public Linear {
  private:
   const DenseFloatCode& code_;
   int64_t outputs_, inputs_;
-  AlignedVector<T> weights_;  // panels of (inputs, panel), the last filled up with zeros
+  LastingVector<T> weights_;  // panels of (inputs, panel), the last filled up with zeros
 };
 
 template <Target kTarget, typename T>

@@ -5,7 +5,7 @@
 #include <functional>
 #include <vector>
 
-#include "nxm/kernels/aligned.h"
+#include "nxm/core/huge_pages.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/tile.h"
@@ -129,8 +129,8 @@ class Int8 : public Linear {
   int64_t window_ = 0, window_kept_ = 0;  // N:M: inputs and kept weights of a window
   Int8Layout layout_{};
   std::vector<int32_t> offsets_;
-  AlignedVector<int8_t> weights_;
-  AlignedVector<uint8_t> places_;
+  LastingVector<int8_t> weights_;
+  LastingVector<uint8_t> places_;
   std::vector<int32_t> sums_;
   std::vector<float> scales_;
 };

@@ -6,7 +6,7 @@
 #include <type_traits>
 #include <vector>
 
-#include "nxm/kernels/aligned.h"
+#include "nxm/core/huge_pages.h"
 #include "nxm/kernels/code.h"
 #include "nxm/kernels/kernel_lists.h"
 #include "nxm/kernels/tile.h"
@@ -101,8 +101,8 @@ class SparseFloat : public Linear {
   const SparseFloatCode& code_;
   int64_t inputs_, panels_;
   SparseLayout<T> layout_{};
-  AlignedVector<T> values_;
-  AlignedVector<uint8_t> places_;
+  LastingVector<T> values_;
+  LastingVector<uint8_t> places_;
 };
 
 template <Target kTarget, typename T>

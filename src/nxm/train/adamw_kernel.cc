@@ -9,7 +9,7 @@ namespace nxm {
 namespace {
 
 // Sums run in this many independent lanes, so that they vectorise without reordering.
-constexpr int kLanes = 8;
+constexpr int kLanes = 16;
 
 }  // namespace
 
@@ -52,21 +52,30 @@ NXM_WIDTHS AdamWSums adamw_sums(float rho, const AdamWArrays& arrays) noexcept {
   const float* __restrict target = arrays.target;
   const uint8_t* __restrict mask = arrays.mask;
   double squares[kLanes] = {}, distances[kLanes] = {};
-  const int64_t whole = arrays.size / kLanes * kLanes;
-  const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) {
-    float g = gradient[i];
-    if (target != nullptr) {
-      const float apart = weight[i] - target[i];
-      g += rho * apart;
-      distances[lane] += static_cast<double>(apart) * apart;
+  // One call for each kind of parameter, as above. value(i, distance) is the gradient that counts.
+  const auto sum = [&](const auto& value) __attribute__((always_inline)) {
+    const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) {
+      const auto g = static_cast<double>(value(i, distances[lane]));
+      squares[lane] += g * g;
+    };
+    const int64_t whole = arrays.size / kLanes * kLanes;
+    for (int64_t i = 0; i < whole; i += kLanes) {
+      for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
     }
-    if (mask != nullptr) g *= static_cast<float>(mask[i]);
-    squares[lane] += static_cast<double>(g) * g;
+    for (int64_t i = whole; i < arrays.size; ++i) add(i, static_cast<int>(i - whole));
   };
-  for (int64_t i = 0; i < whole; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
+  if (target != nullptr) {
+    sum([&](int64_t i, double& distance) __attribute__((always_inline)) {
+      const float apart = weight[i] - target[i];
+      distance += static_cast<double>(apart) * apart;
+      return gradient[i] + rho * apart;
+    });
+  } else if (mask != nullptr) {
+    sum([&](int64_t i, double& /*distance*/)
+            __attribute__((always_inline)) { return gradient[i] * static_cast<float>(mask[i]); });
+  } else {
+    sum([&](int64_t i, double& /*distance*/) __attribute__((always_inline)) { return gradient[i]; });
   }
-  for (int64_t i = whole; i < arrays.size; ++i) add(i, static_cast<int>(i - whole));
   AdamWSums sums;
   for (int lane = 0; lane < kLanes; ++lane) {
     sums.gradient += squares[lane];

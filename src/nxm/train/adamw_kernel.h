@@ -17,7 +17,8 @@ struct AdamWScalars {
   float pull;            ///< decoupled pull of this step
 };
 
-/// One stretch of a parameter. `gradient` null = zero gradient; `target` null = no pull; `mask` null = all kept.
+/// One stretch of a parameter. `gradient` null = zero gradient; `target` null = no pull; `mask` null = all kept. Not
+/// both a target and a mask.
 struct AdamWArrays {
   float* weight;
   float* first;

@@ -135,7 +135,9 @@ AdamW::Report AdamW::step_on_cpu(const StepSize& size) {
   for (const auto& list : pieces) {
     std::vector<AdamWSums> sums(list.size());
     for_each(list, [&](int64_t i) {
-      if (list[i].gradient != nullptr) sums[i] = adamw_sums(static_cast<float>(size.rho), list[i]);
+      AdamWArrays piece = list[i];
+      if (size.rho == 0) piece.target = nullptr;  // does not count, and need not be read
+      if (piece.gradient != nullptr) sums[i] = adamw_sums(static_cast<float>(size.rho), piece);
     });
     for (const AdamWSums& sum : sums) {
       squares += sum.gradient;
