@@ -10,7 +10,8 @@
 #include <mutex>
 #include <new>
 
-extern "C" void __attribute__((weak)) __asan_init();  // there where AddressSanitizer is
+// There where AddressSanitizer is.
+extern "C" void __attribute__((weak)) __asan_init();  // NOLINT(bugprone-reserved-identifier): its name
 
 namespace nxm {
 namespace {

@@ -154,13 +154,12 @@ class Pass {
       kept.k = qkv.narrow(1, hidden, hidden);
       kept.v = qkv.narrow(1, 2 * hidden, hidden);
     }
+    products_.end_forth(kept.qkv_weight);
     attention(kept, layer, last);
-    kept.out_weight = products_.weight({p[kOutput]});
-    const Rows h = norm(products_.forth(kept.context, kept.out_weight, 0, 1), p[kOutputBias], asks.exact, p[kNorm],
+    const Rows h = norm(product(kept.context, p[kOutput], kept.out_weight), p[kOutputBias], asks.exact, p[kNorm],
                         p[kNormShift], eps, seed(layer, "attention output"), rows(last), kept.norm);
     kept.h = h.rounded;
-    kept.inner = products_.weight({p[kInner]});
-    kept.u = products_.forth(h.rounded, kept.inner, 0, 1);
+    kept.u = product(h.rounded, p[kInner], kept.inner);
     const int64_t width = kept.u.size(1);
     kept.a = products_.matrix(rows(last), width);
     {
@@ -170,8 +169,7 @@ class Pass {
                   width);
       });
     }
-    kept.outer = products_.weight({p[kOuter]});
-    Rows out = norm(products_.forth(kept.a, kept.outer, 0, 1), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift], eps,
+    Rows out = norm(product(kept.a, p[kOuter], kept.outer), p[kOuterBias], h.exact, p[kNorm2], p[kNorm2Shift], eps,
                     seed(layer, "output"), rows(last), kept.norm2);
     if (keep) state_.kept.push_back(std::move(kept));
     return out;
@@ -225,6 +223,14 @@ class Pass {
 
   [[nodiscard]] uint64_t seed(int64_t layer, std::string_view use) const {
     return Rng(state_.options.seed, use, static_cast<uint64_t>(layer)).next();
+  }
+
+  /// y = x W^T; `prepared` is W as the way back takes it.
+  at::Tensor product(const at::Tensor& x, const at::Tensor& weight, Products::Weight& prepared) {
+    prepared = products_.weight({weight});
+    at::Tensor y = products_.forth(x, prepared, 0, 1);
+    products_.end_forth(prepared);
+    return y;
   }
 
   /// LayerNorm(dropout(y + bias) + residual).

@@ -49,7 +49,7 @@ class LibraryProducts : public Products {
   }
 };
 
-/// bf16 on AMX. Prepared: packed for the way forth; for the way back when it comes, from the same weights.
+/// bf16 on AMX. Prepared: packed for the way forth; for the way back, when it comes, packed anew from the weights.
 class OnTiles : public Products {
  public:
   explicit OnTiles(const TileProducts& code) : Products(at::kBFloat16), code_(code) {}
@@ -71,6 +71,8 @@ class OnTiles : public Products {
     }
     return weight;
   }
+
+  void end_forth(Weight& weight) const override { weight.prepared.reset(); }
 
   [[nodiscard]] at::Tensor forth(const at::Tensor& x, const Weight& weight, int64_t first,
                                  int64_t parts) const override {

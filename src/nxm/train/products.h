@@ -28,6 +28,9 @@ class Products {
   /// How many rows a matrix of so many gets: those beyond are to be zeros, and are zeros in what comes of it.
   [[nodiscard]] virtual int64_t padded(int64_t rows) const = 0;
   [[nodiscard]] virtual Weight weight(std::vector<at::Tensor> parts) const = 0;
+  /// There is no more to come of it on the way forth. Lets go of what the way back does not need, while it is in a
+  /// cache and the next weight can have its place.
+  virtual void end_forth(Weight& /*weight*/) const {}
   /// y = x W^T of `parts` parts of W from `first` on.
   [[nodiscard]] virtual at::Tensor forth(const at::Tensor& x, const Weight& weight, int64_t first,
                                          int64_t parts) const = 0;
