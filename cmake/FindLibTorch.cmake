@@ -17,6 +17,13 @@ if(LibTorch_VERSION VERSION_LESS 2.11)
 endif()
 
 set(libraries ${LibTorch_DIR}/lib/libtorch.so ${LibTorch_DIR}/lib/libtorch_cpu.so ${LibTorch_DIR}/lib/libc10.so)
+# at::parallel_for is a template that runs on one thread where it is compiled without OpenMP. Its threads must be those of
+# LibTorch's own copy of the library: two sets would wait for work on each other's processors.
+file(GLOB openmp ${LibTorch_DIR}/lib/libgomp*.so* ${LibTorch_DIR}/../torch.libs/libgomp*.so*)
+if(NOT openmp)
+  set(openmp -lgomp)  # LibTorch takes the system's
+endif()
+list(APPEND libraries ${openmp})
 set(LibTorch_CUDA OFF)
 if(EXISTS ${LibTorch_DIR}/lib/libtorch_cuda.so)
   set(LibTorch_CUDA ON)
@@ -29,7 +36,7 @@ endif()
 if(NOT TARGET LibTorch::LibTorch)
   add_library(LibTorch::LibTorch INTERFACE IMPORTED)
   # -idirafter: the wheel brings other people's headers too (fmt, google/protobuf, oneDNN), and Debian's must win.
-  target_compile_options(LibTorch::LibTorch INTERFACE
+  target_compile_options(LibTorch::LibTorch INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fopenmp>
     "SHELL:-idirafter ${LibTorch_DIR}/include" "SHELL:-idirafter ${LibTorch_DIR}/include/torch/csrc/api/include")
   # --disable-new-dtags: the libraries torch itself loads (libgomp, the CUDA ones) are found along this path as well.
   target_link_options(LibTorch::LibTorch INTERFACE -Wl,-rpath,${LibTorch_DIR}/lib -Wl,--disable-new-dtags
