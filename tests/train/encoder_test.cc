@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <mutex>
+#include <set>
+#include <thread>
 
 #include "nxm/train/device.h"
 
@@ -191,6 +194,21 @@ TEST(Encoder, GoesBackOnce) {
   const at::Tensor sum = model.forward(input_of({4, 6}), false).sum();
   torch::autograd::backward({sum}, {}, /*retain_graph=*/true);
   EXPECT_ANY_THROW(torch::autograd::backward({sum}, {}));
+}
+
+// at::parallel_for is a header's template: compiled without OpenMP it would run everything on one thread, and say
+// nothing.
+TEST(ParallelFor, UsesAllThreads) {
+  const int before = at::get_num_threads();
+  at::set_num_threads(3);
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  at::parallel_for(0, 3, 1, [&](int64_t /*begin*/, int64_t /*end*/) {
+    const std::scoped_lock lock(mutex);
+    threads.insert(std::this_thread::get_id());
+  });
+  at::set_num_threads(before);
+  EXPECT_EQ(threads.size(), 3U);
 }
 
 }  // namespace

@@ -17,7 +17,8 @@ namespace nxm {
 namespace {
 
 constexpr size_t kAlign = 64, kHugePage = size_t{2} << 20, kSmall = size_t{32} << 10;
-constexpr size_t kBlock = 16 * kHugePage;  // at least; what is not touched takes no memory
+constexpr size_t kMostBytes = size_t{1} << 40;  // more than any weight has; AddressSanitizer ends the program for more
+constexpr size_t kBlock = 16 * kHugePage;       // at least; what is not touched takes no memory
 
 size_t rounded(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
@@ -80,7 +81,7 @@ Blocks& blocks() {
 }  // namespace
 
 std::byte* allocate_lasting(size_t bytes) {
-  if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
+  if (bytes > kMostBytes) throw std::bad_alloc();
   if (is_single(bytes)) return static_cast<std::byte*>(::operator new (bytes, std::align_val_t{kAlign}));
   return blocks().take(bytes);
 }
