@@ -70,8 +70,8 @@ void add_rows(Slot& slot, const Gradient& gradient, bool all_rows, std::vector<A
 
 AdamW::AdamW(const std::vector<Parameter>& parameters, const Options& options) : options_(options) {
   for (const Parameter& parameter : parameters) {
-    Slot slot{parameter, at::zeros_like(parameter.tensor.detach()), at::zeros_like(parameter.tensor.detach()), {}, {},
-              {}};
+    const at::Tensor like = parameter.tensor.detach();
+    Slot slot{.parameter = parameter, .first = at::zeros_like(like), .second = at::zeros_like(like)};
     if (parameter.sparse_gradient) slot.touched = at::zeros({parameter.tensor.size(0)}, at::kByte);
     slots_.push_back(std::move(slot));
   }
@@ -88,7 +88,8 @@ double AdamW::clip_scale(double norm) const {
   return options_.clip > 0 ? std::min(1.0, options_.clip / (norm + 1e-6)) : 1.0;
 }
 
-void AdamW::reject_gradients() const {
+void AdamW::reject_gradients() {
+  check_targets();
   for (const Slot& slot : slots_) {
     at::Tensor gradient = slot.parameter.tensor.grad();
     if (!gradient.defined()) continue;
@@ -96,15 +97,23 @@ void AdamW::reject_gradients() const {
     if (!at::isfinite(gradient).all().item<bool>()) {
       fail("optimizer", "the gradient of '{}' holds a NaN or an infinity", slot.parameter.name);
     }
-    if (slot.target.defined() && !at::isfinite(slot.target).all().item<bool>()) {
-      fail("optimizer", "the ADMM target of '{}' holds a NaN or an infinity", slot.parameter.name);
-    }
   }
   fail("optimizer", "the gradient's norm overflows");
 }
 
+void AdamW::check_targets() {
+  for (Slot& slot : slots_) {
+    if (slot.target.is_same(slot.finite_target)) continue;
+    if (slot.target.defined() && !at::isfinite(slot.target).all().item<bool>()) {
+      fail("optimizer", "the ADMM target of '{}' holds a NaN or an infinity", slot.parameter.name);
+    }
+    slot.finite_target = slot.target;
+  }
+}
+
 AdamW::Report AdamW::step(const StepSize& size) {
   at::NoGradGuard no_gradient;
+  if (size.rho == 0) check_targets();  // else their sums tell
   const bool fused = options_.fused && (slots_.empty() || slots_.front().parameter.tensor.is_cpu());
   const Report report = fused ? step_on_cpu(size) : step_by_tensor_ops(size);
   for (Slot& slot : slots_) slot.parameter.tensor.mutable_grad().reset();

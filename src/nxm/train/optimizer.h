@@ -19,7 +19,8 @@ using TensorMap = std::map<std::string, at::Tensor>;
 struct Slot {
   Parameter parameter;
   at::Tensor first, second;  ///< moments m and v
-  at::Tensor target;         ///< Z - dual*U, what the weight is pulled towards; undefined: no pull
+  at::Tensor target;  ///< Z - dual*U, what the weight is pulled towards; undefined: no pull. A new tensor each time
+  at::Tensor finite_target;  ///< the last target that was found finite
   at::Tensor mask;           ///< uint8, 0 = pruned for good; undefined: none
   at::Tensor touched;        ///< sparse gradients: uint8 per row, 1 once a batch has used it
 };
@@ -69,7 +70,8 @@ class AdamW {
   Report step_on_cpu(const StepSize& size);
   Report step_by_tensor_ops(const StepSize& size);
   [[nodiscard]] double clip_scale(double norm) const;
-  void reject_gradients() const;
+  [[noreturn]] void reject_gradients();
+  void check_targets();
 
   Options options_;
   std::vector<Slot> slots_;
