@@ -11,7 +11,8 @@
 #include <new>
 
 // There where AddressSanitizer is.
-extern "C" void __attribute__((weak)) __asan_init();  // NOLINT(bugprone-reserved-identifier): its name
+extern "C" void __attribute__((weak))
+__asan_init();  // NOLINT(bugprone-reserved-identifier,readability-identifier-naming)
 
 namespace nxm {
 namespace {
