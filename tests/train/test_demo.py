@@ -3,6 +3,7 @@
 
 import fcntl
 import os
+import pathlib
 import pty
 import re
 import shlex
@@ -26,31 +27,35 @@ def cache(tmp_path_factory):
 
 
 def environment(cache):
-    return os.environ | {"NXM_CACHE": str(cache), "TERM": "xterm", "NXM_THREADS": "1"}
+    settings = {key: value for key, value in os.environ.items() if key != "GLIBC_TUNABLES"}
+    return settings | {"NXM_CACHE": str(cache), "TERM": "xterm", "NXM_THREADS": "1"}
 
 
 def on_a_terminal(command, cwd, env, columns):
-    """The exit code and everything that the terminal was sent."""
+    """The exit code, everything that the terminal was sent, and the environment of the program that sent it."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     process = subprocess.Popen(command, cwd=cwd, env=env, stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
     seen = b""
+    settings = b""
     while True:
         try:
             piece = os.read(leader, 65536)
         except OSError:  # EIO: the other side is closed
             break
+        settings = settings or pathlib.Path(f"/proc/{process.pid}/environ").read_bytes()
         seen += piece
     os.close(leader)
-    return process.wait(timeout=60), seen.decode()
+    return process.wait(timeout=60), seen.decode(), settings.split(b"\0")
 
 
 @pytest.fixture(scope="module")
 def shown(cache, tmp_path_factory):
     work = tmp_path_factory.mktemp("demo")
-    code, text = on_a_terminal([NXM, "demo"], work, environment(cache), columns=80)
+    code, text, settings = on_a_terminal([NXM, "demo"], work, environment(cache), columns=80)
     assert code == 0, text
+    assert b"GLIBC_TUNABLES=glibc.malloc.hugetlb=1" in settings  # nxm sets it for nxm-train
     return work, text
 
 
