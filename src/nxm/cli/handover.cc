@@ -33,8 +33,8 @@ void hand_over(char* const* argv) {
   std::error_code none;
   const std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", none);
   if (none || self.filename() == kProgram) return;
-  // A step goes through hundreds of megabytes: with huge pages, where Linux gives them on request, it takes a tenth
-  // less time (bench/notes/huge_pages.md). glibc reads this once, when a program starts.
+  // A step goes through hundreds of megabytes: with huge pages, where Linux gives them on request, its
+  // update takes a seventh less time (bench/notes/huge_pages.md). glibc reads this once, when a program starts.
   setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1", /*overwrite=*/0);
   execv((self.parent_path() / kProgram).c_str(), argv);
 }

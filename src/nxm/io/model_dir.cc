@@ -11,7 +11,7 @@
 
 #include "nxm/core/error.h"
 #include "nxm/core/suggest.h"
-#include "nxm/io/atomic_file.h"
+#include "nxm/io/input_file.h"
 #include "nxm/io/packed_weights.h"
 
 namespace nxm {
