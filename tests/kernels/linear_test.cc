@@ -117,7 +117,7 @@ TEST_P(EveryKernel, EqualsTheReferenceForManyTokens) {
     const Layer layer(pattern, DType::kF32, 34, whole_groups(pattern, 210), rng);
     if (!kernel.takes(layer.source)) continue;
     const auto linear = kernel.make(layer.source);
-    for (const int64_t rows : {100, 115, 250}) {
+    for (const int64_t rows : {45, 60, 79, 95, 100, 115, 250}) {
       const auto x = normal(rows * layer.source.inputs(), rng);
       const Epilogue epilogue{layer.bias.data(), rows == 115};
       const Expected want = expected(layer, kernel.precision, kernel.x_bits, x, rows, epilogue, pool);

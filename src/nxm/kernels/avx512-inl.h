@@ -19,6 +19,14 @@ namespace nxm::HWY_NAMESPACE {
 
 using Lanes = hn::CappedTag<float, avx512::kPanel>;
 
+/// Weight `i` of those whose 32 bits each lane has, as f32: all of them, or of two bf16 the lower or the upper.
+template <int kWeights>
+HWY_INLINE __m512 weight_of(__m512i lanes, int i) {
+  if (kWeights == 1) return _mm512_castsi512_ps(lanes);
+  return _mm512_castsi512_ps(i == 0 ? _mm512_slli_epi32(lanes, 16)
+                                    : _mm512_and_si512(lanes, _mm512_set1_epi32(static_cast<int>(0xFFFF0000U))));
+}
+
 /// The lowest n lanes.
 HWY_INLINE __mmask16 first_lanes(int64_t n) {
   return static_cast<__mmask16>(n < avx512::kPanel ? (1U << n) - 1 : 0xFFFFU);

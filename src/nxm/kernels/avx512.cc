@@ -38,8 +38,8 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
   return cut;
 }
 
-/// T: float, uint16_t (bf16) or int8_t.
-template <typename T>
+/// Weights of type T meet activations of type X: float, uint16_t (bf16) or int8_t, X the same as T or float.
+template <typename T, typename X = T>
 class Avx512 : public Linear {
  public:
   Avx512(const LinearSource& source, bool sparse)
@@ -70,17 +70,17 @@ class Avx512 : public Linear {
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
-    if constexpr (std::is_same_v<T, float>) {
+    if constexpr (std::is_same_v<X, float>) {
       if (in_columns(x.rows)) return run_columns(x, y, epilogue, reinterpret_cast<float*>(scratch), pool);
     }
     auto* by = reinterpret_cast<Quantized*>(scratch);
-    std::byte* staged = scratch + quantized_bytes<T>(x.rows);
+    std::byte* staged = scratch + quantized_bytes<X>(x.rows);
     std::byte* spread = staged + staged_bytes(x.rows);
     const bool spreads = is_spread(x.rows);
     const auto stage_rows = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         std::byte* row = staged + r * stride_;
-        stage<T>(x.row(r), inputs_, stride_, row, by + r);
+        stage<X>(x.row(r), inputs_, stride_, row, by + r);
         if (!spreads) continue;
         code()->spread(row, kWindowInputs * kXBytes, cut_.window * kXBytes, layout_.windows,
                        spread + r * spread_stride());
@@ -106,6 +106,8 @@ class Avx512 : public Linear {
         const Task task = {layout_, i % groups_, from + row * stride, stride, window, tokens, tile, out};
         if constexpr (std::is_same_v<T, float>) {
           code()->f32(task);
+        } else if constexpr (std::is_same_v<X, float>) {
+          code()->wide_bf16(task);
         } else if constexpr (std::is_same_v<T, uint16_t>) {
           code()->bf16(task);
         } else {
@@ -118,7 +120,7 @@ class Avx512 : public Linear {
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     if (in_columns(rows)) return static_cast<size_t>(columns_blocks(rows) * column_floats(rows)) * sizeof(float);
-    return static_cast<size_t>(quantized_bytes<T>(rows) + staged_bytes(rows) +
+    return static_cast<size_t>(quantized_bytes<X>(rows) + staged_bytes(rows) +
                                (is_spread(rows) ? rows * spread_stride() : 0));
   }
   [[nodiscard]] size_t weight_bytes() const override {
@@ -126,16 +128,16 @@ class Avx512 : public Linear {
   }
 
  private:
-  static constexpr int64_t kXBytes = sizeof(T);                      // of an activation as the code takes it
+  static constexpr int64_t kXBytes = sizeof(X);                      // of an activation as the code takes it
   static constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);  // of a lane
 
   [[nodiscard]] int64_t words() const { return layout_.windows * cut_.words; }
   [[nodiscard]] int64_t steps() const { return words() * cut_.word_steps; }
   [[nodiscard]] int64_t place_panels() const { return layout_.paired ? 1 : group_; }
   /// Is x copied into scratch first?
-  [[nodiscard]] bool is_staged() const { return !std::is_same_v<T, float> || stride_ != inputs_ * kXBytes; }
+  [[nodiscard]] bool is_staged() const { return !std::is_same_v<X, float> || stride_ != inputs_ * kXBytes; }
   [[nodiscard]] bool is_spread(int64_t rows) const {
-    return layout_.places != nullptr && !std::is_same_v<T, float> && rows > kFewTokens;
+    return layout_.places != nullptr && !std::is_same_v<X, float> && rows > kFewTokens;
   }
   [[nodiscard]] int64_t spread_stride() const { return apart(layout_.windows * kVector); }
   // Pieces of scratch, each filled up to whole vectors.
@@ -144,8 +146,9 @@ class Avx512 : public Linear {
   }
   // Tokens in lanes: see columns_avx512.cc. As few blocks as there can be, as equal as they can be.
   [[nodiscard]] bool in_columns(int64_t rows) const {
-    return std::is_same_v<T, float> && layout_.places != nullptr && !layout_.paired && rows > 0 &&
-           columns_width(rows) >= kFewestColumns;
+    if (!std::is_same_v<X, float> || layout_.places == nullptr || layout_.paired || rows == 0) return false;
+    const int64_t width = columns_width(rows);
+    return width >= kFewestColumns && 8 * rows >= 7 * columns_blocks(rows) * width;  // else too many lanes are idle
   }
   static int64_t columns_blocks(int64_t rows) { return ceil_div(rows, kMostColumns); }
   static int64_t columns_width(int64_t rows) { return ceil_div(ceil_div(rows, columns_blocks(rows)), kPanel) * kPanel; }
@@ -174,8 +177,8 @@ class Avx512 : public Linear {
                             .bias = epilogue.bias,
                             .gelu = epilogue.gelu,
                             .y = y.row(row)};
-        code()->f32_columns(
-            {layout_, i % groups_, cut_.window, scratch + b * floats, width, std::min(width, x.rows - row), out});
+        const auto products = std::is_same_v<T, float> ? code()->f32_columns : code()->wide_bf16_columns;
+        products({layout_, i % groups_, cut_.window, scratch + b * floats, width, std::min(width, x.rows - row), out});
       }
     };
     pool.parallel_for(blocks * groups_, 1, std::ref(work));
@@ -236,9 +239,9 @@ class Avx512 : public Linear {
   std::vector<float> scales_;
 };
 
-template <typename T, bool kSparse>
+template <typename T, bool kSparse, typename X = T>
 std::unique_ptr<Linear> make(const LinearSource& source) {
-  return std::make_unique<Avx512<T>>(source, kSparse);
+  return std::make_unique<Avx512<T, X>>(source, kSparse);
 }
 
 bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= kWindowInputs; }
@@ -261,6 +264,8 @@ void add_avx512_kernels(std::vector<LinearKernel>& table) {
   const auto base = Target::kAvx512, vnni = Target::kAvx512Vnni, with_bf16 = Target::kAvx512Bf16;
   table.push_back({"dense_f32_avx512", f32, base, false, 32, takes_any, make<float, false>});
   table.push_back({"nm_f32_avx512", f32, base, true, 32, fits, make<float, true>, cost<float>});
+  table.push_back({"dense_bf16_avx512f", bf16, base, false, 32, takes_any, make<uint16_t, false, float>});
+  table.push_back({"nm_bf16_avx512f", bf16, base, true, 32, fits, make<uint16_t, true, float>, cost<uint16_t>});
   table.push_back({"dense_bf16_avx512", bf16, with_bf16, false, 16, takes_any, make<uint16_t, false>});
   table.push_back({"nm_bf16_avx512", bf16, with_bf16, true, 16, fits, make<uint16_t, true>, cost<uint16_t>});
   table.push_back({"dense_int8_avx512", i8, vnni, false, kInt8Bits, takes_any, make<int8_t, false>});

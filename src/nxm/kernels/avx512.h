@@ -59,8 +59,9 @@ struct Output {
 struct Task {
   Layout weights;
   int64_t group;
-  /// (tokens, stride), f32, bf16 or quantised. N:M: what a window may read of it is there, or, where a tile may have
-  /// more than kFewTokens tokens, is repeated until it fills a vector: a broadcast would cost as much as a selection.
+  /// (tokens, stride), f32, bf16 or quantised. Wide bf16: f32, two to a lane's weights. N:M: what a window may read of
+  /// it is there, or, where a tile may have more than kFewTokens tokens, is repeated until it fills a vector: a
+  /// broadcast would cost as much as a selection.
   const std::byte* x;
   int64_t stride;  ///< bytes
   int64_t window;  ///< N:M: bytes from one window to the next
@@ -69,9 +70,9 @@ struct Task {
   Output out;
 };
 
-/// Tokens that take the lanes, at most and at least, where tokens are in lanes instead of outputs: f32, N:M, not
+/// Tokens that take the lanes, at most and at least, where tokens are in lanes instead of outputs: x f32, N:M, not
 /// paired.
-constexpr int64_t kMostColumns = 128, kFewestColumns = 96;
+constexpr int64_t kMostColumns = 128, kFewestColumns = 48;
 
 /// One group of y for some tokens.
 struct ColumnsTask {
@@ -87,6 +88,8 @@ struct ColumnsTask {
 struct Code {
   void (*f32)(const Task& task) noexcept;
   void (*f32_columns)(const ColumnsTask& task) noexcept;
+  void (*wide_bf16)(const Task& task) noexcept;  ///< bf16 weights; x and products f32
+  void (*wide_bf16_columns)(const ColumnsTask& task) noexcept;
   /// x (tokens, inputs) to out (columns, 16), rows `width` apart: transposed, with zeros beyond x. At most 16 tokens.
   void (*to_columns)(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width,
                      float* out) noexcept;

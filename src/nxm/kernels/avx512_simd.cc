@@ -24,11 +24,12 @@ using avx512::Task;
 
 constexpr int64_t kPanel = avx512::kPanel;
 
-/// What differs between the precisions. `repeat`: a window of x, filling a vector. `select`: lane l takes from `window`
-/// what the lowest 4 bits of each of its weights' places say; `places >> 4` has the next step's.
+/// What differs between the precisions. A lane's kWeights weights meet kAtOnce activations in one product. `repeat`: a
+/// window of x, filling a vector. `select`: lane l takes from `window` what the lowest 4 bits of each of its weights'
+/// places say; `places >> 4` has the next step's. Where weights go one by one, `weight` and `place` give the i-th.
 struct F32 {
   using Sum = __m512;
-  static constexpr int64_t kWeights = 1;
+  static constexpr int64_t kWeights = 1, kAtOnce = 1;
   static HWY_INLINE Sum zero() { return _mm512_setzero_ps(); }
   static HWY_INLINE __m512i repeat(const std::byte* x) { return _mm512_loadu_si512(x); }
   static HWY_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi32(places, window); }
@@ -36,11 +37,20 @@ struct F32 {
     return _mm512_fmadd_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(w), sum);
   }
   static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_ps(a, b); }
+  static HWY_INLINE __m512i weight(__m512i lanes, int /*i*/) { return lanes; }
+  static HWY_INLINE __m512i place(__m512i places, int /*i*/) { return places; }
+};
+
+/// bf16 weights, expanded in registers; all else as in f32.
+struct WideBF16 : F32 {
+  static constexpr int64_t kWeights = 2;
+  static HWY_INLINE __m512i weight(__m512i lanes, int i) { return _mm512_castps_si512(weight_of<2>(lanes, i)); }
+  static HWY_INLINE __m512i place(__m512i places, int i) { return i == 0 ? places : _mm512_srli_epi32(places, 16); }
 };
 
 /// Its window is there twice: the fifth bit, which belongs to another place, does not matter.
 struct BF16 : F32 {
-  static constexpr int64_t kWeights = 2;
+  static constexpr int64_t kWeights = 2, kAtOnce = 2;
   static HWY_INLINE __m512i repeat(const std::byte* x) {
     return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
   }
@@ -54,7 +64,7 @@ struct BF16 : F32 {
 
 struct Int8 {
   using Sum = __m512i;
-  static constexpr int64_t kWeights = 4;
+  static constexpr int64_t kWeights = 4, kAtOnce = 4;
   static HWY_INLINE Sum zero() { return _mm512_setzero_si512(); }
   static HWY_INLINE __m512i repeat(const std::byte* x) {
     return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
@@ -68,6 +78,8 @@ struct Int8 {
     return sum;
   }
   static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
+  static HWY_INLINE __m512i weight(__m512i lanes, int /*i*/) { return lanes; }
+  static HWY_INLINE __m512i place(__m512i places, int /*i*/) { return places; }
 };
 
 HWY_INLINE __m512i load(const uint32_t* p) { return _mm512_loadu_si512(p); }
@@ -154,14 +166,17 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
       }
 #pragma GCC unroll 16
       for (int s = 0; s < kSteps; ++s) {
+#pragma GCC unroll 2
+        for (int h = 0; h < P::kWeights / P::kAtOnce; ++h) {
 #pragma GCC unroll 16
-        for (int i = 0; i < kTokens; ++i) {
-          __m512i selected = _mm512_setzero_si512();
+          for (int i = 0; i < kTokens; ++i) {
+            __m512i selected = _mm512_setzero_si512();
 #pragma GCC unroll 16
-          for (int p = 0; p < kPanels; ++p) {
-            if (p < kPlaces) selected = P::select(window[i], place[p]);
-            auto& to = sum[s % kSplit][i][p];
-            to = P::dot(to, selected, load(weights + p * kPanel));
+            for (int p = 0; p < kPanels; ++p) {
+              if (p < kPlaces) selected = P::select(window[i], P::place(place[p], h));
+              auto& to = sum[s % kSplit][i][p];
+              to = P::dot(to, selected, P::weight(load(weights + p * kPanel), h));
+            }
           }
         }
 #pragma GCC unroll 16
@@ -192,19 +207,23 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
   for (; n < steps; n += kSplit) {  // word_steps is a multiple of kSplit
 #pragma GCC unroll 16
     for (int s = 0; s < kSplit; ++s) {
-      __m512i w[kPanels];
+      constexpr int kProducts = P::kWeights / P::kAtOnce;  // of a lane's weights
+#pragma GCC unroll 2
+      for (int h = 0; h < kProducts; ++h, x += sizeof(int32_t)) {
+        __m512i w[kPanels];
 #pragma GCC unroll 16
-      for (int p = 0; p < kPanels; ++p, weights += kPanel) w[p] = load(weights);
+        for (int p = 0; p < kPanels; ++p) w[p] = P::weight(load(weights + p * kPanel), h);
 #pragma GCC unroll 16
-      for (int i = 0; i < kTokens; ++i) {
-        int32_t lane;
-        __builtin_memcpy(&lane, x + i * t.stride + s * sizeof(lane), sizeof(lane));
-        const __m512i one = _mm512_set1_epi32(lane);
+        for (int i = 0; i < kTokens; ++i) {
+          int32_t lane;
+          __builtin_memcpy(&lane, x + i * t.stride, sizeof(lane));
+          const __m512i one = _mm512_set1_epi32(lane);
 #pragma GCC unroll 16
-        for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::dot(sum[s][i][p], one, w[p]);
+          for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::dot(sum[s][i][p], one, w[p]);
+        }
       }
+      weights += kPanels * kPanel;
     }
-    x += kSplit * sizeof(int32_t);
   }
   write<P, false>(t, from, sum);
 }
@@ -312,9 +331,11 @@ void spread(const std::byte* x, int64_t bytes, int64_t step, int64_t windows, st
 
 // columns_avx512.cc
 void f32_columns(const avx512::ColumnsTask& t) noexcept;
+void bf16_columns(const avx512::ColumnsTask& t) noexcept;
 void to_columns(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width, float* out) noexcept;
 
-const avx512::Code kAvx512Code = {run<F32>, f32_columns, to_columns, run<BF16>, run<Int8>, to_bf16, quantize, spread};
+const avx512::Code kAvx512Code = {run<F32>,  f32_columns, run<WideBF16>, bf16_columns, to_columns,
+                                  run<BF16>, run<Int8>,   to_bf16,       quantize,     spread};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
