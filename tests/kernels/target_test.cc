@@ -26,9 +26,11 @@ class Force {
 
 TEST(Target, ScalarIsFirstAndTheBestIsChosen) {
   EXPECT_EQ(available_targets().front(), Target::kScalar);
-  EXPECT_EQ(chosen_target(), available_targets().back());
+  const Target last = available_targets().back(), best = best_target();
+  EXPECT_TRUE(best == last || (last == Target::kAvx512Bf16 && best == Target::kAvx512Vnni)) << name_of(best);
+  EXPECT_EQ(chosen_target(), best);
   const Force empty("");
-  EXPECT_EQ(chosen_target(), available_targets().back());
+  EXPECT_EQ(chosen_target(), best);
 }
 
 /// What runs under a forced target is that target's code: its operations and, by name, its kernels.

@@ -80,6 +80,13 @@ std::vector<Target> detect() {
 std::vector<Target> detect() { return {Target::kScalar}; }
 #endif
 
+#if defined(__x86_64__)
+/// Intel's cores take two cycles for a vdpbf16ps, in which they do four products of as many f32 (bench/ports_bench).
+bool slow_bf16() { return __builtin_cpu_is("intel") != 0; }
+#else
+bool slow_bf16() { return false; }
+#endif
+
 }  // namespace
 
 std::string_view name_of(Target target) { return kTable[static_cast<size_t>(target)].first; }
@@ -94,9 +101,14 @@ std::span<const Target> available_targets() {
   return targets;
 }
 
+Target best_target() {
+  const auto targets = available_targets();
+  return targets.back() == Target::kAvx512Bf16 && slow_bf16() ? Target::kAvx512Vnni : targets.back();
+}
+
 Target chosen_target() {
   const auto asked = env::get("NXM_FORCE_TARGET");
-  if (!asked) return available_targets().back();
+  if (!asked) return best_target();
   std::string names;
   for (const Target target : available_targets()) {
     if (*asked == name_of(target)) return target;

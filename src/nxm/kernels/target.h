@@ -16,8 +16,11 @@ enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvxVnni, kAvx512, kAvx
 [[nodiscard]] std::string_view name_of(Target target);
 /// Does every machine that has `target` run code for `needs`? (AVX-512 does not mean AVX-VNNI.)
 [[nodiscard]] bool includes(Target target, Target needs);
-/// What this machine can run and this build holds, kScalar first, the best last.
+/// What this machine can run and this build holds, kScalar first, each after what it includes.
 std::span<const Target> available_targets();
+/// The fastest of them: the last, but kAvx512Vnni for kAvx512Bf16 on Intel, where products of bf16 are slower than
+/// those of f32.
+Target best_target();
 /// The best, or the one NXM_FORCE_TARGET names. Throws UsageError if that name is unknown or not available here, with
 /// the names that are.
 Target chosen_target();
