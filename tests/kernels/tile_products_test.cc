@@ -29,20 +29,22 @@ struct Matrix {
   [[nodiscard]] double at(int64_t r, int64_t c) const { return f32[static_cast<size_t>(r * stride + c)]; }
 };
 
-class TileProductsTest : public ::testing::Test {
+class TileProductsTest : public ::testing::TestWithParam<Target> {
  protected:
   void SetUp() override {
-    if (!testing::runs_here(Target::kAmx)) GTEST_SKIP() << "no AMX here";
+    if (!testing::runs_here(GetParam())) GTEST_SKIP() << "no " << name_of(GetParam()) << " here";
   }
-  const TileProducts& products_ = *tile_products(Target::kAmx);
+  const TileProducts& products_ = *tile_products(GetParam());
 };
 
-TEST(TileProducts, OnlyWhereThereAreTiles) {
-  for (const Target target : available_targets()) EXPECT_EQ(tile_products(target) != nullptr, target == Target::kAmx);
+TEST(TileProducts, OnlyWhereThereAreProductsOfBf16) {
+  for (const Target target : available_targets()) {
+    EXPECT_EQ(tile_products(target) != nullptr, includes(target, Target::kAvx512Bf16)) << name_of(target);
+  }
 }
 
 // c = a b, and the same from b transposed, and from a transposed twice; b whole and in two parts of its rows.
-TEST_F(TileProductsTest, EveryWayIsTheSumOfProducts) {
+TEST_P(TileProductsTest, EveryWayIsTheSumOfProducts) {
   Rng rng(1, "tile products");
   for (const int64_t m : {32, 64, 160, 1056}) {
     for (const int64_t n : {32, 96}) {
@@ -95,7 +97,7 @@ TEST_F(TileProductsTest, EveryWayIsTheSumOfProducts) {
 }
 
 // A part of k: the second half of a against the second half of b.
-TEST_F(TileProductsTest, PartsOfTheRightOperand) {
+TEST_P(TileProductsTest, PartsOfTheRightOperand) {
   Rng rng(2, "parts");
   const int64_t m = 64, n = 64, k = 128, half = k / 2, steps = k / TileProducts::kUnit;
   const Matrix a(m, k, 0, rng), b(k, n, 0, rng);
@@ -114,7 +116,7 @@ TEST_F(TileProductsTest, PartsOfTheRightOperand) {
   }
 }
 
-TEST_F(TileProductsTest, KeepsWhatIsNotANumber) {
+TEST_P(TileProductsTest, KeepsWhatIsNotANumber) {
   const int64_t n = TileProducts::kUnit;
   std::vector<float> x(static_cast<size_t>(n * n), 1.0F);
   x[5] = std::numeric_limits<float>::quiet_NaN();
@@ -125,6 +127,9 @@ TEST_F(TileProductsTest, KeepsWhatIsNotANumber) {
   EXPECT_TRUE(std::isnan(bf16_to_f32(c[5])));
   EXPECT_EQ(bf16_to_f32(c[6]), 0);
 }
+
+INSTANTIATE_TEST_SUITE_P(Kernels, TileProductsTest, ::testing::Values(Target::kAvx512Bf16, Target::kAmx),
+                         [](const auto& info) { return std::string(name_of(info.param)); });
 
 }  // namespace
 }  // namespace nxm

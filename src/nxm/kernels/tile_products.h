@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Products of bf16 matrices as fine-tuning needs them, on Intel's AMX: sums in f32, operands that change at every step.
+// Products of bf16 matrices as fine-tuning needs them, on Intel's AMX and on AVX512-BF16: sums in f32, operands that
+// change at every step.
 // With x (R, I), W (O, I) and y = x W^T: y takes W packed by columns, x's gradient y_g W takes it packed by rows, and
 // W's gradient y_g^T x takes y_g transposed and x packed by rows. Unlike a library's products these are compiled once,
 // whatever the shape, and read W as f32.
@@ -37,7 +38,8 @@ struct TileProducts {
                           int64_t n, int64_t k, float* c, int64_t c_stride, uint16_t* scratch) noexcept;
 };
 
-/// Null for a target without them. Their functions are noexcept, do not allocate, and are safe to call concurrently.
+/// Null for a target without AVX512-BF16. Their functions are noexcept, do not allocate, and are safe to call
+/// concurrently.
 const TileProducts* tile_products(Target target);
 
 }  // namespace nxm

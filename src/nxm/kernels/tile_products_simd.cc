@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstring>
 #include <type_traits>
 
 #include "nxm/kernels/simd_targets.h"
@@ -15,23 +16,26 @@
 #include "nxm/kernels/avx512-inl.h"
 
 #if HWY_TARGET == HWY_AVX3
-HWY_PUSH_ATTRIBUTES(NXM_AMX)
+#define NXM_BF16 HWY_TARGET_STR ",avx512bf16"
+#define NXM_BF16_ATTR __attribute__((target(NXM_BF16)))  // for lambdas, as HWY_ATTR
+HWY_PUSH_ATTRIBUTES(NXM_BF16)
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
 constexpr int64_t kUnit = TileProducts::kUnit, kHalf = kUnit / 2;
 constexpr int64_t kTile = kHalf * kUnit;       // values of a tile of the right operand
 constexpr int64_t kBlockSize = kUnit * kUnit;  // values of two of them, side by side
+constexpr int64_t kRows = 8;                   // whose sums are in registers, without tiles
 
 /// Two rows of 16 values, side by side in pairs.
 HWY_INLINE __m512i pairs(const uint16_t* low, const uint16_t* high) {
-  const auto wide = [](const uint16_t* x) NXM_AMX_ATTR {
+  const auto wide = [](const uint16_t* x) NXM_BF16_ATTR {
     return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
   };
   return _mm512_or_si512(wide(low), _mm512_slli_epi32(wide(high), 16));
 }
 HWY_INLINE __m512i pairs(const float* low, const float* high) {
-  const auto wide = [](const float* x) NXM_AMX_ATTR {
+  const auto wide = [](const float* x) NXM_BF16_ATTR {
     return _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(x)));  // NOLINT: there is no other way
   };
   return _mm512_or_si512(wide(low), _mm512_slli_epi32(wide(high), 16));
@@ -84,6 +88,65 @@ void transpose_all(const uint16_t* x, int64_t x_stride, int64_t rows, int64_t co
     }
   }
 }
+
+/// 8 rows of a block of c, with vdpbf16ps: a pair of values of each row at a time, against 32 columns of b.
+template <typename C>
+HWY_INLINE void multiply_rows(const uint16_t* a, int64_t a_stride, const uint16_t* w, int64_t k, C* c,
+                              int64_t c_stride) {
+  __m512 sums[kRows][2];
+#pragma GCC unroll 8
+  for (auto& row : sums) row[0] = row[1] = _mm512_setzero_ps();
+  for (int64_t s = 0; s < k; s += kUnit, w += kBlockSize) {
+#pragma GCC unroll 2
+    for (int64_t pair = 0; pair < kHalf; ++pair) {
+      const auto low = (__m512bh)_mm512_loadu_si512(w + pair * kUnit);           // NOLINT
+      const auto high = (__m512bh)_mm512_loadu_si512(w + kTile + pair * kUnit);  // NOLINT
+#pragma GCC unroll 8
+      for (int64_t r = 0; r < kRows; ++r) {
+        int32_t both;
+        std::memcpy(&both, a + r * a_stride + s + 2 * pair, sizeof both);
+        const auto x = (__m512bh)_mm512_set1_epi32(both);  // NOLINT
+        sums[r][0] = _mm512_dpbf16_ps(sums[r][0], x, low);
+        sums[r][1] = _mm512_dpbf16_ps(sums[r][1], x, high);
+        asm("" : "+v"(sums[r][0]), "+v"(sums[r][1]));  // keeps GCC 12 from moving them about
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int64_t r = 0; r < kRows; ++r) {
+    if constexpr (std::is_same_v<C, uint16_t>) {
+      _mm512_storeu_si512(c + r * c_stride, (__m512i)_mm512_cvtne2ps_pbh(sums[r][1], sums[r][0]));  // NOLINT
+    } else {
+      _mm512_storeu_ps(c + r * c_stride, sums[r][0]);
+      _mm512_storeu_ps(c + r * c_stride + kHalf, sums[r][1]);
+    }
+  }
+}
+
+template <typename C>
+void multiply_vectors(const uint16_t* a, int64_t a_stride, const uint16_t* packed, int64_t steps, int64_t m, int64_t n,
+                      int64_t k, C* c, int64_t c_stride, uint16_t* /*scratch*/) noexcept {
+  for (int64_t row = 0; row < m; row += kUnit) {
+    for (int64_t g = 0; g < n / kUnit; ++g) {
+      for (int64_t r = row; r < row + kUnit; r += kRows) {
+        multiply_rows(a + r * a_stride, a_stride, packed + g * steps * kBlockSize, k, c + r * c_stride + g * kUnit,
+                      c_stride);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+const TileProducts kVectorProducts = {
+    pack<uint16_t>, pack<float>, pack_columns, transpose_all, multiply_vectors<uint16_t>, multiply_vectors<float>};
+
+}  // namespace nxm::HWY_NAMESPACE
+HWY_POP_ATTRIBUTES
+
+HWY_PUSH_ATTRIBUTES(NXM_AMX)
+namespace nxm::HWY_NAMESPACE {
+namespace {
 
 /// Sums of a block, which are rounded while the next is multiplied.
 class Rounding {
@@ -180,6 +243,7 @@ namespace nxm {
 const TileProducts* tile_products([[maybe_unused]] Target target) {
 #if HWY_TARGETS & HWY_AVX3
   if (target == Target::kAmx) return &N_AVX3::kTileProducts;
+  if (includes(target, Target::kAvx512Bf16)) return &N_AVX3::kVectorProducts;
 #endif
   return nullptr;
 }
