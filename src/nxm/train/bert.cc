@@ -41,7 +41,7 @@ BertInput to_device(const Batch& batch, at::Device device) {
 Bert::Bert(const ModelConfig& config, at::Device device) : config_(config), device_(device) {
   const int64_t hidden = config.hidden_size;
   words_ = add("bert.embeddings.word_embeddings.weight", {config.vocab_size, hidden}, 0, true);
-  parameters_.back().sparse_gradient = true;
+  parameters_.back().sparse_gradient = device.is_cpu();  // where the optimiser knows what to do with one
   positions_ = add("bert.embeddings.position_embeddings.weight", {config.max_position_embeddings, hidden}, 0, true);
   types_ = add("bert.embeddings.token_type_embeddings.weight", {config.type_vocab_size, hidden}, 0, true);
   embedding_norm_ = add_norm("bert.embeddings.LayerNorm");
@@ -128,7 +128,7 @@ at::Tensor Bert::forward(const BertInput& input, bool training, BertTrace* trace
   const double attention_drop = training ? config_.attention_probs_dropout_prob : 0;
   const double head_drop = config_.classifier_dropout < 0 ? hidden_drop : config_.classifier_dropout;
 
-  at::Tensor x = at::embedding(words_, input.ids, config_.pad_token_id, false, /*sparse=*/true) +
+  at::Tensor x = at::embedding(words_, input.ids, config_.pad_token_id, false, /*sparse=*/words_.is_cpu()) +
                  at::embedding(types_, input.type_ids) + at::embedding(positions_, input.positions);
   x = drop(embedding_norm_(x), hidden_drop);
   const bool fused = x.is_cpu() && config_.hidden_act == "gelu" && std::max(hidden_drop, attention_drop) < 1 &&

@@ -5,6 +5,7 @@
 
 #include "nxm/core/error.h"
 #include "nxm/core/thread_pool.h"
+#include "nxm/kernels/target.h"
 
 namespace nxm {
 namespace {
@@ -22,11 +23,7 @@ at::Device parse_device(const std::string& text) {
   return at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(index));
 }
 
-bool has_fast_bf16(at::Device device) {
-  if (device.is_cuda()) return true;
-  __builtin_cpu_init();
-  return __builtin_cpu_supports("avx512bf16");
-}
+bool has_fast_bf16(at::Device device) { return device.is_cuda() || includes(best_target(), Target::kAvx512Bf16); }
 
 }  // namespace
 
@@ -65,8 +62,8 @@ AutocastScope::~AutocastScope() {
 }
 
 at::Generator dropout_generator(const Compute& compute) {
-  return compute.device.is_cpu() ? at::detail::getDefaultCPUGenerator()
-                                 : at::globalContext().defaultGenerator(compute.device);
+  return compute.device.is_cuda() ? at::globalContext().defaultGenerator(compute.device)
+                                  : at::detail::getDefaultCPUGenerator();
 }
 
 }  // namespace nxm

@@ -15,7 +15,8 @@ struct Compute {
 };
 
 /// `device` auto|cpu|cuda[:i], `precision` auto|fp32|bf16, `threads` 0 = all this process may use. auto takes the first
-/// CUDA device if there is one, and bf16 on CUDA or on a CPU with AVX512-BF16 or AMX. Sets LibTorch's thread count.
+/// CUDA device if there is one, and bf16 on CUDA or on a CPU whose products of bf16 are faster than those of f32 (AMX,
+/// or AMD's AVX512-BF16). Sets LibTorch's thread count.
 /// Throws UsageError for unknown words, Error for a device that is not there.
 Compute choose_compute(const std::string& device, const std::string& precision, int threads);
 
