@@ -189,6 +189,40 @@ TEST(Admm, WithoutCouplingIsMagnitudePruning) {
   }
 }
 
+// Layers of many stretches, and of one that is no whole vector.
+TEST(Admm, ReportsTheResidualsWhateverTheThreads) {
+  std::vector<AdmmReport> reports;
+  for (const int threads : {1, 3}) {
+    at::manual_seed(11);
+    ThreadPool pool(threads);
+    std::vector<AdmmLayer> layers(2);
+    double w2 = 0, apart2 = 0, step2 = 0, u2 = 0;
+    for (size_t i = 0; i < 2; ++i) {
+      layers[i].weight = at::randn({i == 0 ? 300 : 3, i == 0 ? 260 : 20}) * 0.1;
+      admm_start(layers[i], {2, 4}, pool);
+      layers[i].weight.add_(at::randn(layers[i].weight.sizes()) * 0.05);
+    }
+    const std::vector<AdmmLayer> before = {layers[0], layers[1]};
+    const std::vector<at::Tensor> u = {layers[0].u.clone(), layers[1].u.clone()};
+    const AdmmReport report = admm_update(layers, {2, 4}, 0.5, pool);
+    const auto squares = [](const at::Tensor& x) { return x.to(at::kDouble).square().sum().item<double>(); };
+    for (size_t i = 0; i < 2; ++i) {
+      const at::Tensor apart = layers[i].weight - layers[i].z;
+      EXPECT_TRUE(at::equal(layers[i].u, u[i] + apart));
+      w2 += squares(layers[i].weight);
+      apart2 += squares(apart);
+      step2 += squares(layers[i].z - before[i].z);
+      u2 += squares(layers[i].u);
+    }
+    EXPECT_NEAR(report.primal, std::sqrt(apart2 / w2), 1e-9);
+    EXPECT_NEAR(report.dual, std::sqrt(step2 / w2), 1e-9);
+    EXPECT_NEAR(report.dual_of_u, std::sqrt(step2 / u2), 1e-9);
+    reports.push_back(report);
+  }
+  EXPECT_EQ(reports[0].primal, reports[1].primal);
+  EXPECT_EQ(reports[0].dual_of_u, reports[1].dual_of_u);
+}
+
 TEST(Admm, StartAndUpdateKeepTheirDefinitions) {
   at::manual_seed(7);
   ThreadPool pool(2);

@@ -12,8 +12,10 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <torch/library.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <cstdio>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -198,13 +200,21 @@ batch = 8
 
 class OtherDevice : public FinetuneTest {
  protected:
-  static void SetUpTestSuite() {
-    static Hooks hooks;  // as long as LibTorch, which keeps the pointer
-    if (at::isPrivateUse1HooksRegistered()) return;
-    at::RegisterPrivateUse1HooksInterface(&hooks);
-    static auto* guard = new Guard;  // never deleted, as LibTorch asks
-    const c10::impl::DeviceGuardImplRegistrar registrar(kOther, guard);
-    c10::register_privateuse1_backend("other");
+  // LibTorch takes a new device only before its first backward pass, and then asks it for random numbers in every test.
+  template <typename F>
+  static void in_a_process_of_its_own(F body) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto run = [&] {
+      static Hooks hooks;
+      at::RegisterPrivateUse1HooksInterface(&hooks);
+      static Guard guard;
+      const c10::impl::DeviceGuardImplRegistrar registrar(kOther, &guard);
+      c10::register_privateuse1_backend("other");
+      body();
+      std::fflush(nullptr);
+      _exit(HasFailure() ? 1 : 0);  // without destructors, which LibTorch's own threads might outlive
+    };
+    EXPECT_EXIT(run(), ::testing::ExitedWithCode(0), "");
   }
 
   struct Result {
@@ -290,19 +300,20 @@ class OtherDevice : public FinetuneTest {
 };
 
 TEST_F(OtherDevice, EveryMethodGivesWhatTheCpuGives) {
-  const Result cpu = train(at::kCPU, "cpu"), other = train(at::Device(kOther, 0), "other");
-  expect_alike(cpu, other);
+  in_a_process_of_its_own([&] { expect_alike(train(at::kCPU, "cpu"), train(at::Device(kOther, 0), "other")); });
 }
 
 TEST_F(OtherDevice, ResumesFromItsCheckpoints) {
-  const Result cpu = train(at::kCPU, "cpu"), other = train(at::Device(kOther, 0), "other", /*stop_at=*/3);
-  expect_alike(cpu, other);
+  in_a_process_of_its_own(
+      [&] { expect_alike(train(at::kCPU, "cpu"), train(at::Device(kOther, 0), "other", /*stop_at=*/3)); });
 }
 
 TEST_F(OtherDevice, MixingItWithTheCpuIsAnError) {
-  const at::Tensor here = at::ones({2, 2}), there = at::ones({2, 2}, at::Device(kOther, 0));
-  EXPECT_THROW(at::mm(here, there), Error);
-  EXPECT_EQ(at::mm(there, there).to(at::kCPU).sum().item<double>(), 8);
+  in_a_process_of_its_own([] {
+    const at::Tensor here = at::ones({2, 2}), there = at::ones({2, 2}, at::Device(kOther, 0));
+    EXPECT_THROW(at::mm(here, there), Error);
+    EXPECT_EQ(at::mm(there, there).to(at::kCPU).sum().item<double>(), 8);
+  });
 }
 
 }  // namespace

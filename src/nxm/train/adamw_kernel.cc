@@ -84,4 +84,34 @@ NXM_WIDTHS AdamWSums adamw_sums(float rho, const AdamWArrays& arrays) noexcept {
   return sums;
 }
 
+NXM_WIDTHS DualSums dual_step(const DualArrays& arrays) noexcept {
+  const float* __restrict weight = arrays.weight;
+  const float* __restrict z = arrays.z;
+  const float* __restrict z_before = arrays.z_before;
+  float* __restrict u = arrays.u;
+  double squares[4][kLanes] = {};
+  const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) {
+    const float apart = weight[i] - z[i], step = z[i] - z_before[i];
+    u[i] += apart;
+    const auto square = [](float x) __attribute__((always_inline)) { return static_cast<double>(x) * x; };
+    squares[0][lane] += square(weight[i]);
+    squares[1][lane] += square(apart);
+    squares[2][lane] += square(step);
+    squares[3][lane] += square(u[i]);
+  };
+  const int64_t whole = arrays.size / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
+  }
+  for (int64_t i = whole; i < arrays.size; ++i) add(i, static_cast<int>(i - whole));
+  DualSums sums;
+  for (int lane = 0; lane < kLanes; ++lane) {
+    sums.weight += squares[0][lane];
+    sums.apart += squares[1][lane];
+    sums.step += squares[2][lane];
+    sums.u += squares[3][lane];
+  }
+  return sums;
+}
+
 }  // namespace nxm

@@ -40,4 +40,18 @@ struct AdamWSums {
 };
 AdamWSums adamw_sums(float rho, const AdamWArrays& arrays) noexcept;
 
+/// ADMM's dual step and its residuals: u <- u + w - z, and the sums over the stretch of the squares of w, of w - z, of
+/// z - z_before and of the new u.
+struct DualArrays {
+  const float* weight;
+  const float* z;
+  const float* z_before;
+  float* u;
+  int64_t size;
+};
+struct DualSums {
+  double weight = 0, apart = 0, step = 0, u = 0;
+};
+DualSums dual_step(const DualArrays& arrays) noexcept;
+
 }  // namespace nxm

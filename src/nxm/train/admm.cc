@@ -7,15 +7,35 @@
 #include "nxm/core/error.h"
 #include "nxm/core/mask.h"
 #include "nxm/core/projection.h"
+#include "nxm/train/adamw_kernel.h"
+#include "nxm/train/weights.h"
 
 namespace nxm {
 namespace {
 
 ConstMaskView view_of(const at::Tensor& mask) { return {mask.const_data_ptr<uint8_t>(), mask.size(0), mask.size(1)}; }
 
-double squared_norm(const at::Tensor& x) {
-  const double norm = at::linalg_vector_norm(x, 2, std::nullopt, false, at::kDouble).item<double>();
-  return norm * norm;
+// U <- U + W - Z, and the sums that residuals are made of.
+DualSums step_dual(const at::Tensor& w, const at::Tensor& z, const AdmmLayer& layer, ThreadPool& pool) {
+  constexpr int64_t kStretch = 1 << 15;  // as in core/projection.cc
+  std::vector<DualSums> sums(static_cast<size_t>((w.numel() + kStretch - 1) / kStretch));
+  const DualArrays all{w.const_data_ptr<float>(), z.const_data_ptr<float>(), layer.z.const_data_ptr<float>(),
+                       layer.u.data_ptr<float>(), w.numel()};
+  pool.parallel_for(static_cast<int64_t>(sums.size()), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t from = i * kStretch;
+      sums[static_cast<size_t>(i)] = dual_step(
+          {all.weight + from, all.z + from, all.z_before + from, all.u + from, std::min(kStretch, all.size - from)});
+    }
+  });
+  DualSums total;
+  for (const DualSums& part : sums) {
+    total.weight += part.weight;
+    total.apart += part.apart;
+    total.step += part.step;
+    total.u += part.u;
+  }
+  return total;
 }
 
 }  // namespace
@@ -67,32 +87,34 @@ at::Tensor project_layer(const AdmmLayer& layer, const at::Tensor& w, const Patt
 
 void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool) {
   at::NoGradGuard no_gradient;
-  layer.z = project_layer(layer, layer.weight, pattern, pool, &layer.mask);
-  layer.u = layer.weight.detach() - layer.z;
+  const at::Tensor w = on_cpu(layer.weight);
+  layer.z = project_layer(layer, w, pattern, pool, &layer.mask);
+  layer.u = w - layer.z;
   layer.first_mask = layer.mask;
 }
 
 AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, double dual, ThreadPool& pool) {
   at::NoGradGuard no_gradient;
-  double norm = 0, primal = 0, step = 0, u_norm = 0;
+  DualSums sums;
   int64_t entries = 0, moved = 0, moved_from_first = 0;
   for (AdmmLayer& layer : layers) {
-    const at::Tensor w = layer.weight.detach();
-    const at::Tensor z_before = layer.z, mask_before = layer.mask;
-    layer.z = project_layer(layer, dual == 0 ? w : w + dual * layer.u, pattern, pool, &layer.mask);
-    const at::Tensor apart = w - layer.z;
-    layer.u.add_(apart);
-    norm += squared_norm(w);
-    primal += squared_norm(apart);
-    step += squared_norm(layer.z - z_before);
-    u_norm += squared_norm(layer.u);
+    const at::Tensor w = on_cpu(layer.weight);
+    at::Tensor mask;
+    const at::Tensor z = project_layer(layer, dual == 0 ? w : at::add(w, layer.u, dual), pattern, pool, &mask);
+    const DualSums of_layer = step_dual(w, z, layer, pool);
+    sums.weight += of_layer.weight;
+    sums.apart += of_layer.apart;
+    sums.step += of_layer.step;
+    sums.u += of_layer.u;
     entries += w.numel();
-    moved += hamming_distance(view_of(layer.mask), view_of(mask_before));
-    moved_from_first += hamming_distance(view_of(layer.mask), view_of(layer.first_mask));
+    moved += hamming_distance(view_of(mask), view_of(layer.mask));
+    moved_from_first += hamming_distance(view_of(mask), view_of(layer.first_mask));
+    layer.z = z;
+    layer.mask = mask;
   }
-  const double scale = norm > 0 ? 1 / std::sqrt(norm) : 0;
+  const double scale = sums.weight > 0 ? 1 / std::sqrt(sums.weight) : 0;
   const double share = entries > 0 ? 1 / static_cast<double>(entries) : 0;
-  return {std::sqrt(primal) * scale, std::sqrt(step) * scale, u_norm > 0 ? std::sqrt(step / u_norm) : 0,
+  return {std::sqrt(sums.apart) * scale, std::sqrt(sums.step) * scale, sums.u > 0 ? std::sqrt(sums.step / sums.u) : 0,
           static_cast<double>(moved) * share, static_cast<double>(moved_from_first) * share};
 }
 
@@ -109,6 +131,8 @@ double balance_rho(double rho, bool settle, const AdmmReport& report, std::vecto
   return rho * factor;
 }
 
-at::Tensor admm_target(const AdmmLayer& layer, double dual) { return dual == 0 ? layer.z : layer.z - dual * layer.u; }
+at::Tensor admm_target(const AdmmLayer& layer, double dual) {
+  return dual == 0 ? layer.z : at::sub(layer.z, layer.u, dual);
+}
 
 }  // namespace nxm

@@ -16,7 +16,7 @@ namespace nxm {
 struct AdmmLayer {
   std::string name;
   at::Tensor weight;          ///< W (O, I), f32, shared with the model
-  at::Tensor z, u;            ///< (O, I), on W's device
+  at::Tensor z, u;            ///< (O, I), on the CPU
   at::Tensor mask;            ///< uint8 (O, I) on the CPU: where Z may be non-zero
   at::Tensor first_mask;      ///< as it was at the start
   bool unstructured = false;  ///< Z keeps the pattern's share of the whole layer, wherever its weights are
@@ -45,7 +45,7 @@ AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, d
 /// matter.)
 double balance_rho(double rho, bool settle, const AdmmReport& report, std::vector<AdmmLayer>& layers);
 
-/// Z - dual*U.
+/// Z - dual*U, on the CPU.
 at::Tensor admm_target(const AdmmLayer& layer, double dual);
 
 /// Pi of a tensor on any device; writes the mask (uint8, CPU) if it is not null. With `importance` h (>= 0, w's shape)

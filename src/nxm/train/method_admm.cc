@@ -74,16 +74,16 @@ class Admm final : public Method {
     require(factor != from.end() && factor->second.numel() == 1, "ADMM state holds no rho_factor");
     rho_factor_ = factor->second.item<double>();
     for (AdmmLayer& layer : layers_) {
-      const auto restore = [&](const char* kind, at::Device device) {
+      const auto restore = [&](const char* kind) {
         const auto found = from.find(kind + layer.name);
         require(found != from.end() && found->second.sizes() == layer.weight.sizes(),
                 "ADMM state does not fit: " + layer.name);
-        return found->second.to(device).clone();
+        return found->second.clone();
       };
-      layer.z = restore("z.", layer.weight.device());
-      layer.u = restore("u.", layer.weight.device());
-      layer.mask = restore("z_mask.", at::kCPU);
-      layer.first_mask = restore("first_mask.", at::kCPU);
+      layer.z = restore("z.");
+      layer.u = restore("u.");
+      layer.mask = restore("z_mask.");
+      layer.first_mask = restore("first_mask.");
     }
     if (prunes(context)) retarget(context);
   }
@@ -110,7 +110,10 @@ class Admm final : public Method {
   }
 
   void retarget(StageContext& context) {
-    for (size_t i = 0; i < layers_.size(); ++i) context.layers[i]->target = admm_target(layers_[i], context.spec.dual);
+    for (size_t i = 0; i < layers_.size(); ++i) {
+      Slot& slot = *context.layers[i];
+      slot.target = admm_target(layers_[i], context.spec.dual).to(slot.parameter.tensor.device());
+    }
   }
 
   bool unstructured_;

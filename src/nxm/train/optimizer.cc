@@ -104,7 +104,7 @@ void AdamW::reject_gradients() {
 void AdamW::check_targets() {
   for (Slot& slot : slots_) {
     if (slot.target.is_same(slot.finite_target)) continue;
-    if (slot.target.defined() && !at::isfinite(slot.target).all().item<bool>()) {
+    if (slot.target.defined() && !std::isfinite(slot.target.sum(at::kDouble).item<double>())) {
       fail("optimizer", "the ADMM target of '{}' holds a NaN or an infinity", slot.parameter.name);
     }
     slot.finite_target = slot.target;

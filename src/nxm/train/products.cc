@@ -49,7 +49,8 @@ class LibraryProducts : public Products {
   }
 };
 
-/// bf16 on AMX. Prepared: packed for the way forth; for the way back, when it comes, packed anew from the weights.
+/// bf16 by kernels/tile_products.h. Prepared: packed for the way forth; for the way back, when it comes, packed anew
+/// from the weights.
 class OnTiles : public Products {
  public:
   explicit OnTiles(const TileProducts& code) : Products(at::kBFloat16), code_(code) {}
