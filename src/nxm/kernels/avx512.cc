@@ -103,7 +103,7 @@ class Avx512 : public Linear {
                             .gelu = epilogue.gelu,
                             .y = y.row(row)};
         const int64_t tokens = std::min(block, x.rows - row);
-        const Task task = {layout_, i % groups_, from + row * stride, stride, window, tokens, tile, out};
+        const Task task = {layout_, i % groups_, from + row * stride, stride, window, tokens, tile, spreads, out};
         if constexpr (std::is_same_v<T, float>) {
           code()->f32(task);
         } else if constexpr (std::is_same_v<X, float>) {
@@ -137,7 +137,8 @@ class Avx512 : public Linear {
   /// Is x copied into scratch first?
   [[nodiscard]] bool is_staged() const { return !std::is_same_v<X, float> || stride_ != inputs_ * kXBytes; }
   [[nodiscard]] bool is_spread(int64_t rows) const {
-    return layout_.places != nullptr && !std::is_same_v<X, float> && rows > kFewTokens;
+    const bool costly = !is_intel() || std::is_same_v<X, uint16_t>;  // the broadcasts that it saves
+    return layout_.places != nullptr && !std::is_same_v<X, float> && costly && rows > kFewTokens;
   }
   [[nodiscard]] int64_t spread_stride() const { return apart(layout_.windows * kVector); }
   // Pieces of scratch, each filled up to whole vectors.

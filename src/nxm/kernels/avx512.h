@@ -60,13 +60,14 @@ struct Task {
   Layout weights;
   int64_t group;
   /// (tokens, stride), f32, bf16 or quantised. Wide bf16: f32, two to a lane's weights. N:M: what a window may read of
-  /// it is there, or, where a tile may have more than kFewTokens tokens, is repeated until it fills a vector: a
-  /// broadcast would cost as much as a selection.
+  /// it is there, or, if `spread`, is repeated until it fills a vector: a broadcast costs as much as a selection, but
+  /// not on Intel, nor worth mentioning where tokens are few.
   const std::byte* x;
   int64_t stride;  ///< bytes
   int64_t window;  ///< N:M: bytes from one window to the next
   int64_t tokens;
   int64_t tile;  ///< tokens at a time, at most kTokens
+  bool spread;
   Output out;
 };
 

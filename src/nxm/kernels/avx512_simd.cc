@@ -135,7 +135,7 @@ HWY_INLINE void write(const Task& t, int64_t from, typename P::Sum (&sum)[kSplit
 constexpr int split_of(int tokens, int steps) { return std::min(steps, tokens == 1 ? 4 : tokens <= 3 ? 2 : 1); }
 
 /// `kSteps` of a word.
-template <class P, int kTokens, int kSteps, bool kPaired>
+template <class P, int kTokens, int kSteps, bool kPaired, bool kSpread>
 HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
   constexpr int kPanels = avx512::kSparseGroup;
   constexpr int kPlaces = kPaired ? 1 : kPanels;
@@ -155,7 +155,7 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
 #pragma GCC unroll 16
     for (int i = 0; i < kTokens; ++i) {
       const std::byte* from = x + i * t.stride;
-      window[i] = kTokens <= avx512::kFewTokens ? P::repeat(from) : _mm512_loadu_si512(from);
+      window[i] = kSpread && kTokens > avx512::kFewTokens ? _mm512_loadu_si512(from) : P::repeat(from);
     }
     for (int64_t word = 0; word < w.words; ++word) {
       __m512i place[kPlaces];
@@ -237,18 +237,26 @@ HWY_INLINE void tiles(const Task& t, const Tile* by_tokens) {
   }
 }
 
-template <class P, int kSteps, bool kPaired>
+template <class P, int kSteps, bool kPaired, bool kSpread>
 void sparse_tiles(const Task& t) {
-  static constexpr Tile kTiles[] = {sparse_tile<P, 1, kSteps, kPaired>, sparse_tile<P, 2, kSteps, kPaired>,
-                                    sparse_tile<P, 3, kSteps, kPaired>, sparse_tile<P, 4, kSteps, kPaired>,
-                                    sparse_tile<P, 5, kSteps, kPaired>, sparse_tile<P, 6, kSteps, kPaired>,
-                                    sparse_tile<P, 7, kSteps, kPaired>, sparse_tile<P, 8, kSteps, kPaired>};
+  static constexpr Tile kTiles[] = {
+      sparse_tile<P, 1, kSteps, kPaired, kSpread>, sparse_tile<P, 2, kSteps, kPaired, kSpread>,
+      sparse_tile<P, 3, kSteps, kPaired, kSpread>, sparse_tile<P, 4, kSteps, kPaired, kSpread>,
+      sparse_tile<P, 5, kSteps, kPaired, kSpread>, sparse_tile<P, 6, kSteps, kPaired, kSpread>,
+      sparse_tile<P, 7, kSteps, kPaired, kSpread>, sparse_tile<P, 8, kSteps, kPaired, kSpread>};
   tiles(t, kTiles);
 }
 
 template <class P, int kSteps>
 void sparse_steps(const Task& t) {
-  return t.weights.paired ? sparse_tiles<P, kSteps, true>(t) : sparse_tiles<P, kSteps, false>(t);
+  // int8 comes both ways; of bf16 only a few tokens' rows are not spread, and f32 fills a vector as it is.
+  constexpr bool kSpread = P::kAtOnce > 1;
+  if constexpr (P::kAtOnce == 4) {
+    if (!t.spread) {
+      return t.weights.paired ? sparse_tiles<P, kSteps, true, false>(t) : sparse_tiles<P, kSteps, false, false>(t);
+    }
+  }
+  return t.weights.paired ? sparse_tiles<P, kSteps, true, kSpread>(t) : sparse_tiles<P, kSteps, false, kSpread>(t);
 }
 
 template <class P>

@@ -80,13 +80,6 @@ std::vector<Target> detect() {
 std::vector<Target> detect() { return {Target::kScalar}; }
 #endif
 
-#if defined(__x86_64__)
-/// Intel's cores take two cycles for a vdpbf16ps, in which they do four products of as many f32 (bench/ports_bench).
-bool slow_bf16() { return __builtin_cpu_is("intel") != 0; }
-#else
-bool slow_bf16() { return false; }
-#endif
-
 }  // namespace
 
 std::string_view name_of(Target target) { return kTable[static_cast<size_t>(target)].first; }
@@ -101,9 +94,15 @@ std::span<const Target> available_targets() {
   return targets;
 }
 
+#if defined(__x86_64__)
+bool is_intel() { return __builtin_cpu_is("intel") != 0; }
+#else
+bool is_intel() { return false; }
+#endif
+
 Target best_target() {
   const auto targets = available_targets();
-  return targets.back() == Target::kAvx512Bf16 && slow_bf16() ? Target::kAvx512Vnni : targets.back();
+  return targets.back() == Target::kAvx512Bf16 && is_intel() ? Target::kAvx512Vnni : targets.back();
 }
 
 Target chosen_target() {

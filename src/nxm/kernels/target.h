@@ -18,6 +18,9 @@ enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvxVnni, kAvx512, kAvx
 [[nodiscard]] bool includes(Target target, Target needs);
 /// What this machine can run and this build holds, kScalar first, each after what it includes.
 std::span<const Target> available_targets();
+/// Cores of Intel's: a load that repeats 128 or 256 bits costs nothing beside the load, and vdpbf16ps takes two cycles,
+/// in which there is time for four products of as many f32 (bench/ports_bench).
+[[nodiscard]] bool is_intel();
 /// The fastest of them: the last, but kAvx512Vnni for kAvx512Bf16 on Intel, where products of bf16 are slower than
 /// those of f32.
 Target best_target();

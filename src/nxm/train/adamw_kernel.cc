@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nxm/train/adamw_kernel.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "nxm/core/widths.h"
@@ -53,28 +54,36 @@ NXM_WIDTHS AdamWSums adamw_sums(float rho, const AdamWArrays& arrays) noexcept {
   const uint8_t* __restrict mask = arrays.mask;
   double squares[kLanes] = {}, distances[kLanes] = {};
   // One call for each kind of parameter, as above. value(i, distance) is the gradient that counts.
-  const auto sum = [&](const auto& value) __attribute__((always_inline)) {
+  const auto sum = [&](int64_t size, const auto& value) __attribute__((always_inline)) {
     const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) {
       const auto g = static_cast<double>(value(i, distances[lane]));
       squares[lane] += g * g;
     };
-    const int64_t whole = arrays.size / kLanes * kLanes;
+    const int64_t whole = size / kLanes * kLanes;
     for (int64_t i = 0; i < whole; i += kLanes) {
       for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
     }
-    for (int64_t i = whole; i < arrays.size; ++i) add(i, static_cast<int>(i - whole));
+    for (int64_t i = whole; i < size; ++i) add(i, static_cast<int>(i - whole));
   };
   if (target != nullptr) {
-    sum([&](int64_t i, double& distance) __attribute__((always_inline)) {
-      const float apart = weight[i] - target[i];
-      distance += static_cast<double>(apart) * apart;
-      return gradient[i] + rho * apart;
-    });
+    sum(
+        arrays.size, [&](int64_t i, double& distance) __attribute__((always_inline)) {
+          const float apart = weight[i] - target[i];
+          distance += static_cast<double>(apart) * apart;
+          return gradient[i] + rho * apart;
+        });
   } else if (mask != nullptr) {
-    sum([&](int64_t i, double& /*distance*/)
-            __attribute__((always_inline)) { return gradient[i] * static_cast<float>(mask[i]); });
+    constexpr int64_t kSome = 256;  // GCC makes vectors of bytes in a loop of their own alone
+    float kept[kSome];
+    for (int64_t from = 0; from < arrays.size; from += kSome) {
+      const int64_t size = std::min(kSome, arrays.size - from);
+      for (int64_t i = 0; i < size; ++i) kept[i] = gradient[from + i] * static_cast<float>(mask[from + i]);
+      sum(
+          size, [&](int64_t i, double& /*distance*/) __attribute__((always_inline)) { return kept[i]; });
+    }
   } else {
-    sum([&](int64_t i, double& /*distance*/) __attribute__((always_inline)) { return gradient[i]; });
+    sum(
+        arrays.size, [&](int64_t i, double& /*distance*/) __attribute__((always_inline)) { return gradient[i]; });
   }
   AdamWSums sums;
   for (int lane = 0; lane < kLanes; ++lane) {

@@ -138,7 +138,9 @@ class StageLoop {
       at::Generator generator = dropout_generator(run_.compute);
       generator.set_current_seed(stage_seed(run_, "dropout", state_.stage));
       RECORD_USER_SCOPE("nxm::projection");
-      method_->begin(context_);
+      const auto start = Clock::now();
+      method_->begin(context_);  // which may look at the data, and for as long as some epochs take
+      state_.seconds += seconds_since(start);
       return;
     }
     try {
