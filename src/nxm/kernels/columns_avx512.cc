@@ -57,7 +57,7 @@ HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int
 #pragma GCC unroll 8
       for (int s = 0; s < kSteps; ++s, weight += kSparseGroup * kPanel) {
 #pragma GCC unroll 4
-        for (int l = 0; l < kLanes; ++l, rest[l - 1] >>= 4) {
+        for (int l = 0; l < kLanes; ++l) {
           const __m512i both = _mm512_set1_epi32(static_cast<int>(weight[l]));
 #pragma GCC unroll 2
           for (int h = 0; h < kWeights; ++h) {
@@ -68,6 +68,7 @@ HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int
               sum[l][v] = _mm512_fmadd_ps(_mm512_loadu_ps(row + v * kPanel), factor, sum[l][v]);
             }
           }
+          rest[l] >>= 4;
         }
       }
     }
