@@ -16,6 +16,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <memory>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -29,8 +30,6 @@
 
 namespace nxm {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr c10::DeviceType kOther = c10::DeviceType::PrivateUse1;
 
@@ -104,10 +103,15 @@ at::Tensor copy_from_and_resize(const at::Tensor& from, const at::Tensor& to) {
   return copy_from(from, to, false);
 }
 void by_the_cpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
-  for (const c10::IValue& value : torch::jit::last(*stack, op.schema().arguments().size())) {
-    if (value.isTensor() && value.toTensor().defined() && value.toTensor().is_cpu() && value.toTensor().dim() > 0) {
+  const auto check = [&](const at::Tensor& tensor) {
+    if (tensor.defined() && tensor.is_cpu() && tensor.dim() > 0) {
       fail(op.schema().name(), "mixes tensors of two devices");
     }
+  };
+  for (const c10::IValue& value : torch::jit::last(*stack, op.schema().arguments().size())) {
+    if (value.isTensor()) check(value.toTensor());
+    if (!value.isTensorList()) continue;
+    for (const at::Tensor& tensor : value.toTensorVector()) check(tensor);
   }
   at::native::cpu_fallback(op, stack);
 }
@@ -312,6 +316,7 @@ TEST_F(OtherDevice, MixingItWithTheCpuIsAnError) {
   in_a_process_of_its_own([] {
     const at::Tensor here = at::ones({2, 2}), there = at::ones({2, 2}, at::Device(kOther, 0));
     EXPECT_THROW(at::mm(here, there), Error);
+    EXPECT_THROW(at::cat({here, there}), Error);
     EXPECT_EQ(at::mm(there, there).to(at::kCPU).sum().item<double>(), 8);
   });
 }

@@ -12,6 +12,16 @@ namespace {
 // Sums run in this many independent lanes, so that they vectorise without reordering.
 constexpr int kLanes = 16;
 
+/// add(i, lane) for each i. Always inlined, as the loops below.
+template <typename F>
+__attribute__((always_inline)) inline void in_lanes(int64_t size, const F& add) {
+  const int64_t whole = size / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
+  }
+  for (int64_t i = whole; i < size; ++i) add(i, static_cast<int>(i - whole));
+}
+
 }  // namespace
 
 NXM_WIDTHS void adamw_update(const AdamWScalars& scalars, const AdamWArrays& arrays) noexcept {
@@ -53,37 +63,29 @@ NXM_WIDTHS AdamWSums adamw_sums(float rho, const AdamWArrays& arrays) noexcept {
   const float* __restrict target = arrays.target;
   const uint8_t* __restrict mask = arrays.mask;
   double squares[kLanes] = {}, distances[kLanes] = {};
-  // One call for each kind of parameter, as above. value(i, distance) is the gradient that counts.
-  const auto sum = [&](int64_t size, const auto& value) __attribute__((always_inline)) {
-    const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) {
-      const auto g = static_cast<double>(value(i, distances[lane]));
-      squares[lane] += g * g;
-    };
-    const int64_t whole = size / kLanes * kLanes;
-    for (int64_t i = 0; i < whole; i += kLanes) {
-      for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
-    }
-    for (int64_t i = whole; i < size; ++i) add(i, static_cast<int>(i - whole));
+  const auto count = [&](float g, int lane) __attribute__((always_inline)) {
+    squares[lane] += static_cast<double>(g) * g;
   };
+  // One loop for each kind of parameter, as above.
   if (target != nullptr) {
-    sum(
-        arrays.size, [&](int64_t i, double& distance) __attribute__((always_inline)) {
-          const float apart = weight[i] - target[i];
-          distance += static_cast<double>(apart) * apart;
-          return gradient[i] + rho * apart;
-        });
+    const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) {
+      const float apart = weight[i] - target[i];
+      distances[lane] += static_cast<double>(apart) * apart;
+      count(gradient[i] + rho * apart, lane);
+    };
+    in_lanes(arrays.size, add);
   } else if (mask != nullptr) {
     constexpr int64_t kSome = 256;  // GCC makes vectors of bytes in a loop of their own alone
     float kept[kSome];
+    const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) { count(kept[i], lane); };
     for (int64_t from = 0; from < arrays.size; from += kSome) {
       const int64_t size = std::min(kSome, arrays.size - from);
       for (int64_t i = 0; i < size; ++i) kept[i] = gradient[from + i] * static_cast<float>(mask[from + i]);
-      sum(
-          size, [&](int64_t i, double& /*distance*/) __attribute__((always_inline)) { return kept[i]; });
+      in_lanes(size, add);
     }
   } else {
-    sum(
-        arrays.size, [&](int64_t i, double& /*distance*/) __attribute__((always_inline)) { return gradient[i]; });
+    const auto add = [&](int64_t i, int lane) __attribute__((always_inline)) { count(gradient[i], lane); };
+    in_lanes(arrays.size, add);
   }
   AdamWSums sums;
   for (int lane = 0; lane < kLanes; ++lane) {
@@ -108,17 +110,10 @@ NXM_WIDTHS DualSums dual_step(const DualArrays& arrays) noexcept {
     squares[2][lane] += square(step);
     squares[3][lane] += square(u[i]);
   };
-  const int64_t whole = arrays.size / kLanes * kLanes;
-  for (int64_t i = 0; i < whole; i += kLanes) {
-    for (int lane = 0; lane < kLanes; ++lane) add(i + lane, lane);
-  }
-  for (int64_t i = whole; i < arrays.size; ++i) add(i, static_cast<int>(i - whole));
+  in_lanes(arrays.size, add);
   DualSums sums;
   for (int lane = 0; lane < kLanes; ++lane) {
-    sums.weight += squares[0][lane];
-    sums.apart += squares[1][lane];
-    sums.step += squares[2][lane];
-    sums.u += squares[3][lane];
+    sums += {squares[0][lane], squares[1][lane], squares[2][lane], squares[3][lane]};
   }
   return sums;
 }

@@ -51,6 +51,13 @@ struct DualArrays {
 };
 struct DualSums {
   double weight = 0, apart = 0, step = 0, u = 0;
+  DualSums& operator+=(const DualSums& other) {
+    weight += other.weight;
+    apart += other.apart;
+    step += other.step;
+    u += other.u;
+    return *this;
+  }
 };
 DualSums dual_step(const DualArrays& arrays) noexcept;
 

@@ -16,7 +16,7 @@ namespace {
 ConstMaskView view_of(const at::Tensor& mask) { return {mask.const_data_ptr<uint8_t>(), mask.size(0), mask.size(1)}; }
 
 // U <- U + W - Z, and the sums that residuals are made of.
-DualSums step_dual(const at::Tensor& w, const at::Tensor& z, const AdmmLayer& layer, ThreadPool& pool) {
+DualSums step_layer(const at::Tensor& w, const at::Tensor& z, const AdmmLayer& layer, ThreadPool& pool) {
   constexpr int64_t kStretch = 1 << 15;  // as in core/projection.cc
   std::vector<DualSums> sums(static_cast<size_t>((w.numel() + kStretch - 1) / kStretch));
   const DualArrays all{w.const_data_ptr<float>(), z.const_data_ptr<float>(), layer.z.const_data_ptr<float>(),
@@ -29,12 +29,7 @@ DualSums step_dual(const at::Tensor& w, const at::Tensor& z, const AdmmLayer& la
     }
   });
   DualSums total;
-  for (const DualSums& part : sums) {
-    total.weight += part.weight;
-    total.apart += part.apart;
-    total.step += part.step;
-    total.u += part.u;
-  }
+  for (const DualSums& part : sums) total += part;
   return total;
 }
 
@@ -101,11 +96,7 @@ AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, d
     const at::Tensor w = on_cpu(layer.weight);
     at::Tensor mask;
     const at::Tensor z = project_layer(layer, dual == 0 ? w : at::add(w, layer.u, dual), pattern, pool, &mask);
-    const DualSums of_layer = step_dual(w, z, layer, pool);
-    sums.weight += of_layer.weight;
-    sums.apart += of_layer.apart;
-    sums.step += of_layer.step;
-    sums.u += of_layer.u;
+    sums += step_layer(w, z, layer, pool);
     entries += w.numel();
     moved += hamming_distance(view_of(mask), view_of(layer.mask));
     moved_from_first += hamming_distance(view_of(mask), view_of(layer.first_mask));

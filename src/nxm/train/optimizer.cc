@@ -6,6 +6,7 @@
 
 #include "nxm/core/error.h"
 #include "nxm/train/adamw_kernel.h"
+#include "nxm/train/weights.h"
 
 namespace nxm {
 namespace {
@@ -94,7 +95,7 @@ void AdamW::reject_gradients() {
     at::Tensor gradient = slot.parameter.tensor.grad();
     if (!gradient.defined()) continue;
     if (gradient.is_sparse()) gradient = gradient._values();
-    if (!at::isfinite(gradient).all().item<bool>()) {
+    if (!all_finite(gradient)) {
       fail("optimizer", "the gradient of '{}' holds a NaN or an infinity", slot.parameter.name);
     }
   }
@@ -104,7 +105,7 @@ void AdamW::reject_gradients() {
 void AdamW::check_targets() {
   for (Slot& slot : slots_) {
     if (slot.target.is_same(slot.finite_target)) continue;
-    if (slot.target.defined() && !std::isfinite(slot.target.sum(at::kDouble).item<double>())) {
+    if (slot.target.defined() && !all_finite(slot.target)) {
       fail("optimizer", "the ADMM target of '{}' holds a NaN or an infinity", slot.parameter.name);
     }
     slot.finite_target = slot.target;

@@ -99,11 +99,14 @@ void save_model(const Bert& model, const ModelConfig& config, const std::filesys
   write_model_dir(folder, config, std::move(tensors), tokenizer_from);
 }
 
+bool all_finite(const at::Tensor& tensor) {
+  // A sum is finite only if all its terms are (f64: no overflow from finite f32); one pass instead of isfinite's three.
+  return std::isfinite(tensor.detach().sum(at::kDouble).item<double>());
+}
+
 void check_finite(const std::vector<Parameter>& parameters, std::string_view where) {
   for (const Parameter& parameter : parameters) {
-    // A sum is finite only if all its terms are (f64: no overflow from finite f32); one pass instead of isfinite's
-    // three.
-    if (!std::isfinite(parameter.tensor.detach().sum(at::kDouble).item<double>())) {
+    if (!all_finite(parameter.tensor)) {
       fail(where, "tensor '{}' holds a NaN or an infinity", parameter.name);
     }
   }

@@ -23,6 +23,8 @@ std::vector<std::string> load_weights(Bert& model, const ModelDir& directory, ui
 void save_model(const Bert& model, const ModelConfig& config, const std::filesystem::path& folder,
                 const std::filesystem::path& tokenizer_from);
 
+/// No NaN and no infinity.
+bool all_finite(const at::Tensor& tensor);
 /// Throws Error(where) naming the first parameter that holds a NaN or an infinity.
 void check_finite(const std::vector<Parameter>& parameters, std::string_view where);
 
