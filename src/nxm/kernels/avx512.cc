@@ -6,6 +6,7 @@
 #include <functional>
 #include <numeric>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "nxm/core/huge_pages.h"
@@ -19,8 +20,9 @@ namespace {
 
 using namespace avx512;
 
-/// Bytes of activations that stay in the second-level cache while the groups of panels go by.
-constexpr int64_t kBlockBytes = int64_t{512} * 1024;
+/// Bytes of activations that stay in the second-level cache while the groups of panels go by, with room for theirs and
+/// for y: with 512 KB two threads are 10 % slower (bench/notes/kernels.md).
+constexpr int64_t kBlockBytes = int64_t{192} * 1024;
 /// How a pattern's groups become windows, words and steps (avx512.h).
 struct Cut {
   int64_t window, kept;  ///< inputs of a window, and weights kept of them
@@ -39,7 +41,8 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
 }
 
 /// Weights of type T meet activations of type X: float, uint16_t (bf16) or int8_t, X the same as T or float.
-template <typename T, typename X = T>
+/// kTokenLanes, for X = float: tokens are in the lanes where they fill enough of them (columns_avx512.cc).
+template <typename T, typename X = T, bool kTokenLanes = false>
 class Avx512 : public Linear {
  public:
   Avx512(const LinearSource& source, bool sparse)
@@ -70,7 +73,7 @@ class Avx512 : public Linear {
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
-    if constexpr (std::is_same_v<X, float>) {
+    if constexpr (kTokenLanes) {
       if (in_columns(x.rows)) return run_columns(x, y, epilogue, reinterpret_cast<float*>(scratch), pool);
     }
     auto* by = reinterpret_cast<Quantized*>(scratch);
@@ -145,9 +148,9 @@ class Avx512 : public Linear {
   [[nodiscard]] int64_t staged_bytes(int64_t rows) const {
     return is_staged() ? ceil_div(rows * stride_, kVector) * kVector : 0;
   }
-  // Tokens in lanes: see columns_avx512.cc. As few blocks as there can be, as equal as they can be.
+  // As few blocks as there can be, as equal as they can be.
   [[nodiscard]] bool in_columns(int64_t rows) const {
-    if (!std::is_same_v<X, float> || layout_.places == nullptr || layout_.paired || rows == 0) return false;
+    if (!kTokenLanes || layout_.places == nullptr || layout_.paired || rows == 0) return false;
     const int64_t width = columns_width(rows);
     return width >= kFewestColumns && 8 * rows >= 7 * columns_blocks(rows) * width;  // else too many lanes are idle
   }
@@ -240,9 +243,9 @@ class Avx512 : public Linear {
   std::vector<float> scales_;
 };
 
-template <typename T, bool kSparse, typename X = T>
+template <typename T, bool kSparse, typename X = T, bool kTokenLanes = false>
 std::unique_ptr<Linear> make(const LinearSource& source) {
-  return std::make_unique<Avx512<T, X>>(source, kSparse);
+  return std::make_unique<Avx512<T, X, kTokenLanes>>(source, kSparse);
 }
 
 bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= kWindowInputs; }
@@ -264,9 +267,12 @@ void add_avx512_kernels(std::vector<LinearKernel>& table) {
   const auto f32 = Precision::kF32, bf16 = Precision::kBf16, i8 = Precision::kInt8;
   const auto base = Target::kAvx512, vnni = Target::kAvx512Vnni, with_bf16 = Target::kAvx512Bf16;
   table.push_back({"dense_f32_avx512", f32, base, false, 32, takes_any, make<float, false>});
+  // The last is chosen. Where loads are as fast as products of 512 bits (AMD's Zen 4) shuffles are the faster.
   table.push_back({"nm_f32_avx512", f32, base, true, 32, fits, make<float, true>, cost<float>});
+  table.push_back({"nm_f32_avx512_lanes", f32, base, true, 32, fits, make<float, true, float, true>, cost<float>});
+  if (!is_intel()) std::swap(table.back(), table.end()[-2]);
   table.push_back({"dense_bf16_avx512f", bf16, base, false, 32, takes_any, make<uint16_t, false, float>});
-  table.push_back({"nm_bf16_avx512f", bf16, base, true, 32, fits, make<uint16_t, true, float>, cost<uint16_t>});
+  table.push_back({"nm_bf16_avx512f", bf16, base, true, 32, fits, make<uint16_t, true, float, true>, cost<uint16_t>});
   table.push_back({"dense_bf16_avx512", bf16, with_bf16, false, 16, takes_any, make<uint16_t, false>});
   table.push_back({"nm_bf16_avx512", bf16, with_bf16, true, 16, fits, make<uint16_t, true>, cost<uint16_t>});
   table.push_back({"dense_int8_avx512", i8, vnni, false, kInt8Bits, takes_any, make<int8_t, false>});
