@@ -82,6 +82,7 @@ def test_version():
     (["inspct"], "unknown verb 'inspct' (did you mean 'inspect'?)"),
     (["FETCH"], "did you mean 'fetch'?"),
     (["zzzzzzzz"], "unknown verb 'zzzzzzzz'\n"),
+    (["inspct", "--help"], "unknown verb 'inspct' (did you mean 'inspect'?)"),
     (["--versoin"], "unknown flag '--versoin' (did you mean '--version'?)"),
     (["info", "--jsn"], "unknown flag '--jsn' (did you mean '--json'?)"),
     (["inspect", "--patern", "2:4"], "unknown flag '--patern' (did you mean '--pattern'?)"),

@@ -131,12 +131,16 @@ std::string run_command_line(int argc, char** argv, const std::string& descripti
   app.set_version_flag("--version", "nxm " NXM_VERSION);
   app.require_subcommand(1);
   add_verbs(Verb(&app));
+  const auto problem = [&app](const CLI::ParseError& error) {
+    return fmt::format("{}\nTry `{} --help`.", usage_problem(app, error), words_to(*named_verb(app)));
+  };
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& help) {
+    if (!app.remaining().empty()) return problem(help);  // help on what there is not
     app.exit(help);
   } catch (const CLI::ParseError& error) {
-    return fmt::format("{}\nTry `{} --help`.", usage_problem(app, error), words_to(*named_verb(app)));
+    return problem(error);
   }
   return "";
 }
