@@ -20,9 +20,8 @@ namespace {
 
 using namespace avx512;
 
-/// Bytes of activations that stay in the second-level cache while the groups of panels go by, with room for theirs and
-/// for y: with 512 KB two threads are 10 % slower (bench/notes/kernels.md).
-constexpr int64_t kBlockBytes = int64_t{192} * 1024;
+/// Bytes of activations that stay in the second-level cache while the groups of panels go by.
+constexpr int64_t kBlockBytes = int64_t{512} * 1024;
 /// How a pattern's groups become windows, words and steps (avx512.h).
 struct Cut {
   int64_t window, kept;  ///< inputs of a window, and weights kept of them
@@ -93,11 +92,10 @@ class Avx512 : public Linear {
     const std::byte* from = spreads ? spread : is_staged() ? staged : reinterpret_cast<const std::byte*>(x.row(0));
     const int64_t stride = spreads ? spread_stride() : stride_;
     const int64_t window = spreads ? kVector : cut_.window * kXBytes;
-    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kTokens));  // as equal as they can be
-    const int64_t block = std::max<int64_t>(1, kBlockBytes / stride / tile) * tile;
+    const RowBlocks blocks(x.rows, kTokens, stride, kBlockBytes);
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = i / groups_ * block;
+        const int64_t row = blocks.begin(i / groups_);
         const Output out = {.outputs = outputs_,
                             .sums = sums_.data(),
                             .scales = scales_.data(),
@@ -105,8 +103,9 @@ class Avx512 : public Linear {
                             .bias = epilogue.bias,
                             .gelu = epilogue.gelu,
                             .y = y.row(row)};
-        const int64_t tokens = std::min(block, x.rows - row);
-        const Task task = {layout_, i % groups_, from + row * stride, stride, window, tokens, tile, spreads, out};
+        const int64_t tokens = blocks.rows(i / groups_);
+        const Task task = {layout_, i % groups_, from + row * stride, stride, window, tokens, blocks.tile(),
+                           spreads, out};
         if constexpr (std::is_same_v<T, float>) {
           code()->f32(task);
         } else if constexpr (std::is_same_v<X, float>) {
@@ -118,7 +117,7 @@ class Avx512 : public Linear {
         }
       }
     };
-    pool.parallel_for(ceil_div(x.rows, block) * groups_, 1, std::ref(work));
+    pool.parallel_for(blocks.count() * groups_, 1, std::ref(work));
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {

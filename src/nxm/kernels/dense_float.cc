@@ -36,17 +36,16 @@ class DenseFloat : public Linear {
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* /*scratch*/,
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
-    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kTileRows));  // as equal as they can be
-    const int64_t block = kBlockRows / tile * tile;
+    const RowBlocks blocks(x.rows, kTileRows, 1, kBlockRows);
     const int64_t panels = ceil_div(outputs_, code_.panel);
-    const auto blocks = [&](int64_t begin, int64_t end) {
+    const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = i / panels * block;
+        const int64_t row = blocks.begin(i / panels);
         const int64_t column = i % panels * code_.panel;
         const DenseBlock<T> job = {x.row(row),
-                                   std::min(block, x.rows - row),
+                                   blocks.rows(i / panels),
                                    inputs_,
-                                   tile,
+                                   blocks.tile(),
                                    weights_.data() + column * inputs_,
                                    y.row(row) + column,
                                    outputs_,
@@ -60,7 +59,7 @@ class DenseFloat : public Linear {
         }
       }
     };
-    pool.parallel_for(ceil_div(x.rows, block) * panels, 1, std::ref(blocks));
+    pool.parallel_for(blocks.count() * panels, 1, std::ref(work));
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t /*rows*/, int /*threads*/) const override { return 0; }

@@ -67,17 +67,16 @@ class Int8 : public Linear {
     };
     pool.parallel_for(x.rows, kQuantizeGrain / stride() + 1, std::ref(quantize));
 
-    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kInt8Tokens));  // as equal as they can be
-    const int64_t block = std::max<int64_t>(1, kBlockBytes / stride() / tile) * tile;
+    const RowBlocks blocks(x.rows, kInt8Tokens, stride(), kBlockBytes);
     const int64_t panels = ceil_div(layout_.outputs, kInt8Panel);
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = i / panels * block;
-        const Int8Rows rows = {q + row * stride(), stride(), by + row, std::min(block, x.rows - row)};
-        code_.panel(layout_, rows, i % panels, tile, epilogue.bias, epilogue.gelu, y.row(row));
+        const int64_t row = blocks.begin(i / panels);
+        const Int8Rows rows = {q + row * stride(), stride(), by + row, blocks.rows(i / panels)};
+        code_.panel(layout_, rows, i % panels, blocks.tile(), epilogue.bias, epilogue.gelu, y.row(row));
       }
     };
-    pool.parallel_for(ceil_div(x.rows, block) * panels, 1, std::ref(work));
+    pool.parallel_for(blocks.count() * panels, 1, std::ref(work));
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {

@@ -56,8 +56,9 @@ class SparseFloat : public Linear {
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
     auto* arranged = reinterpret_cast<float*>(scratch);
-    const int64_t tile = ceil_div(x.rows, ceil_div(x.rows, kSparseTokens));  // as equal as they can be
     const int64_t padded = layout_.inputs();
+    const RowBlocks blocks(x.rows, kSparseTokens, padded * static_cast<int64_t>(sizeof(float)), kBlockBytes);
+    const int64_t tile = blocks.tile();
     const auto arrange = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin * tile; r < std::min(end * tile, x.rows); r += tile) {
         arrange_tile(x.row(r), std::min(tile, x.rows - r), arranged + r * padded);
@@ -65,12 +66,10 @@ class SparseFloat : public Linear {
     };
     pool.parallel_for(ceil_div(x.rows, tile), kArrangeGrain / (tile * padded) + 1, std::ref(arrange));
 
-    const int64_t row_bytes = padded * static_cast<int64_t>(sizeof(float));
-    const int64_t block = std::max<int64_t>(1, kBlockBytes / row_bytes / tile) * tile;
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = i / panels_ * block;
-        const int64_t tokens = std::min(block, x.rows - row);
+        const int64_t row = blocks.begin(i / panels_);
+        const int64_t tokens = blocks.rows(i / panels_);
         const SparseTask<T> task = {layout_, i % panels_, tile,          arranged + row * padded,
                                     tokens,  y.row(row),  epilogue.bias, epilogue.gelu};
         if constexpr (std::is_same_v<T, float>) {
@@ -80,7 +79,7 @@ class SparseFloat : public Linear {
         }
       }
     };
-    pool.parallel_for(ceil_div(x.rows, block) * panels_, 1, std::ref(work));
+    pool.parallel_for(blocks.count() * panels_, 1, std::ref(work));
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {

@@ -2,12 +2,32 @@
 #pragma once
 // For those who cut work into tiles. Internal to kernels.
 
+#include <algorithm>
 #include <cstdint>
 
 namespace nxm {
 
 /// a / b, rounded up, for a >= 0 and b > 0.
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// Rows in tiles of `most` rows at most, and these in blocks of `block_bytes` or little more: both as equal as they can
+/// be, since threads share them out by number.
+class RowBlocks {
+ public:
+  RowBlocks(int64_t rows, int64_t most, int64_t row_bytes, int64_t block_bytes)
+      : rows_(rows),
+        tile_(ceil_div(rows, ceil_div(rows, most))),
+        tiles_(ceil_div(rows, tile_)),
+        count_(std::min(tiles_, ceil_div(rows * row_bytes, block_bytes))) {}
+
+  [[nodiscard]] int64_t tile() const { return tile_; }  ///< rows of every tile but the last
+  [[nodiscard]] int64_t count() const { return count_; }
+  [[nodiscard]] int64_t begin(int64_t block) const { return std::min(block * tiles_ / count_ * tile_, rows_); }
+  [[nodiscard]] int64_t rows(int64_t block) const { return begin(block + 1) - begin(block); }
+
+ private:
+  int64_t rows_, tile_, tiles_, count_;
+};
 
 /// Height of tile-inl.h: rows whose sums are held in registers at once: 6 rows by 2 vectors are 12 of 16 registers,
 /// enough to hide the latency of a multiply-add on two units.
