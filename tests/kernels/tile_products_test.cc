@@ -129,7 +129,7 @@ TEST_P(TileProductsTest, KeepsWhatIsNotANumber) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, TileProductsTest, ::testing::Values(Target::kAvx512Bf16, Target::kAmx),
-                         [](const auto& info) { return std::string(name_of(info.param)); });
+                         [](const auto& given) { return std::string(name_of(given.param)); });
 
 }  // namespace
 }  // namespace nxm

@@ -56,13 +56,13 @@ class OtherMemory final : public c10::Allocator {
   /// The tensor's memory as one of the CPU's, while this lives.
   class Opened {
    public:
-    explicit Opened(const at::Tensor& tensor) : tensor(tensor) {
-      if (tensor.is_cpu()) return;
-      block_ = static_cast<Block*>(tensor.storage().data_ptr().get_context());
+    explicit Opened(const at::Tensor& there) : tensor(there) {
+      if (there.is_cpu()) return;
+      block_ = static_cast<Block*>(there.storage().data_ptr().get_context());
       if (block_ == nullptr) return;  // of no bytes
       require(mprotect(block_->data, block_->bytes, PROT_READ | PROT_WRITE) == 0, "mprotect");
-      this->tensor = at::from_blob(tensor.data_ptr(), tensor.sizes(), tensor.strides(),
-                                   tensor.options().device(at::kCPU).requires_grad(false));
+      tensor = at::from_blob(there.data_ptr(), there.sizes(), there.strides(),
+                             there.options().device(at::kCPU).requires_grad(false));
     }
     ~Opened() {
       if (block_ != nullptr) mprotect(block_->data, block_->bytes, PROT_NONE);
