@@ -51,9 +51,9 @@ class LibraryProducts : public Products {
 
 /// bf16 by kernels/tile_products.h. Prepared: packed for the way forth; for the way back, when it comes, packed anew
 /// from the weights.
-class OnTiles : public Products {
+class OwnProducts : public Products {
  public:
-  explicit OnTiles(const TileProducts& code) : Products(at::kBFloat16), code_(code) {}
+  explicit OwnProducts(const TileProducts& code) : Products(at::kBFloat16), code_(code) {}
 
   [[nodiscard]] int64_t padded(int64_t rows) const override { return (rows + kUnit - 1) / kUnit * kUnit; }
 
@@ -156,7 +156,7 @@ at::Tensor Products::matrix(int64_t rows, int64_t width) const {
 std::unique_ptr<Products> make_products(bool bf16, int64_t unit) {
   const TileProducts* code = tile_products(chosen_target());
   if (!bf16 || code == nullptr || unit % TileProducts::kUnit != 0) return std::make_unique<LibraryProducts>(bf16);
-  return std::make_unique<OnTiles>(*code);
+  return std::make_unique<OwnProducts>(*code);
 }
 
 }  // namespace nxm
