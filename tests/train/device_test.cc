@@ -291,7 +291,10 @@ class OtherDevice : public FinetuneTest {
       for (const auto& [key, value] : a.log[i].items()) {
         if (!value.is_number()) continue;
         const auto x = value.get<double>(), y = b.log[i].at(key).get<double>();
-        EXPECT_NEAR(x, y, 1e-4 * (1 + std::abs(x))) << key << " of " << a.log[i].dump();
+        // ADMM starts from alps' least squares, where rounding grows: its weights are up to 2e-3 apart (those of sr-ste
+        // 1e-7), and the norm of its gradients with them.
+        const double bound = key == "gradient_norm" && a.log[i].value("stage", "") == "admm" ? 1e-3 : 1e-4;
+        EXPECT_NEAR(x, y, bound * (1 + std::abs(x))) << key << " of " << a.log[i].dump();
       }
     }
     for (const auto& [name, weight] : a.weights) {
