@@ -156,7 +156,8 @@ TORCH_LIBRARY_IMPL(_, PrivateUse1, library) {
 }
 
 // Every method, every criterion, and a teacher whose hidden states count. permute comes first, while weights are the
-// same to the bit: the order that it finds hangs on them.
+// same to the bit: the order that it finds hangs on them. Nothing is trained from alps, whose least squares make 2e-3
+// of a difference of 1e-7 in the weights before it.
 constexpr const char* kStages = R"(
 [[stage]]
 method = "permute"
@@ -189,6 +190,7 @@ batch = 8
 every = "2"
 [[stage]]
 method = "admm"
+criterion = "magnitude"
 epochs = 1
 batch = 8
 every = "2"
@@ -291,10 +293,7 @@ class OtherDevice : public FinetuneTest {
       for (const auto& [key, value] : a.log[i].items()) {
         if (!value.is_number()) continue;
         const auto x = value.get<double>(), y = b.log[i].at(key).get<double>();
-        // ADMM starts from alps' least squares, where rounding grows: its weights are up to 2e-3 apart (those of sr-ste
-        // 1e-7), and the norm of its gradients with them.
-        const double bound = key == "gradient_norm" && a.log[i].value("stage", "") == "admm" ? 1e-3 : 1e-4;
-        EXPECT_NEAR(x, y, bound * (1 + std::abs(x))) << key << " of " << a.log[i].dump();
+        EXPECT_NEAR(x, y, 1e-4 * (1 + std::abs(x))) << key << " of " << a.log[i].dump();
       }
     }
     for (const auto& [name, weight] : a.weights) {
