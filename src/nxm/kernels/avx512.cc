@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstring>
 #include <functional>
 #include <numeric>
 #include <type_traits>
@@ -22,10 +23,10 @@ using namespace avx512;
 
 /// Bytes of activations that stay in the second-level cache while the groups of panels go by.
 constexpr int64_t kBlockBytes = int64_t{512} * 1024;
-/// How a pattern's groups become windows, words and steps (avx512.h).
+/// How a pattern's groups become windows and steps (avx512.h).
 struct Cut {
   int64_t window, kept;  ///< inputs of a window, and weights kept of them
-  int64_t words, word_steps;
+  int64_t steps;
 };
 
 /// `weights` of a lane: 1, 2 or 4.
@@ -33,15 +34,16 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
   Cut cut{};
   cut.window = kWindowInputs / pattern.of * pattern.of;
   cut.kept = cut.window / pattern.of * pattern.keep;
-  cut.words = ceil_div(cut.kept, kWordPlaces);
-  const auto steps = static_cast<uint64_t>(ceil_div(ceil_div(cut.kept, weights), cut.words));
-  cut.word_steps = static_cast<int64_t>(std::bit_ceil(steps));
+  cut.steps = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(ceil_div(cut.kept, weights))));
   return cut;
 }
 
 /// Weights of type T meet activations of type X: float, uint16_t (bf16) or int8_t, X the same as T or float.
-/// kTokenLanes, for X = float: tokens are in the lanes where they fill enough of them (columns_avx512.cc).
-template <typename T, typename X = T, bool kTokenLanes = false>
+/// For N:M, kTokenLanes (X = float): tokens are in the lanes where they fill enough of them (columns_avx512.cc).
+/// kVbmi (int8): by AVX512-VBMI.
+enum class Way { kPlain, kTokenLanes, kVbmi };
+
+template <typename T, typename X = T, Way kWay = Way::kPlain>
 class Avx512 : public Linear {
  public:
   Avx512(const LinearSource& source, bool sparse)
@@ -53,17 +55,19 @@ class Avx512 : public Linear {
       layout_.paired = pattern.share % 2 == 0;
     } else {
       constexpr int64_t kSteps = 4;  // of which the code may take several at once
-      cut_ = {.window = kSteps * kWeights, .kept = kSteps * kWeights, .words = 1, .word_steps = kSteps};
+      cut_ = {.window = kSteps * kWeights, .kept = kSteps * kWeights, .steps = kSteps};
     }
-    layout_.words = cut_.words;
-    layout_.word_steps = cut_.word_steps;
+    layout_.steps = cut_.steps;
+    constexpr int64_t kLine = line_windows(kXBytes);
     layout_.windows = ceil_div(inputs_, cut_.window);
+    if (sparse) layout_.windows = ceil_div(layout_.windows, kLine) * kLine;
     groups_ = ceil_div(outputs_, group_ * kPanel);
+    window_ = !sparse || std::is_same_v<X, float> ? cut_.window : kWindowInputs;
     // Where the last window begins, and what is read from there.
-    const int64_t reach = (layout_.windows - 1) * cut_.window + std::max(kWindowInputs, cut_.window);
+    const int64_t reach = (layout_.windows - 1) * window_ + std::max(kWindowInputs, window_);
     stride_ = apart(ceil_div(std::max(reach, inputs_), kWindowInputs) * kWindowInputs * kXBytes);
     weights_.resize(static_cast<size_t>(groups_ * steps() * group_ * kPanel));
-    if (sparse) places_.resize(static_cast<size_t>(groups_ * words() * place_panels() * kPanel));
+    if (sparse) places_.resize(static_cast<size_t>(groups_ * layout_.windows * place_panels() * kPanel));
     fill(rows, sparse);
     layout_.weights = weights_.data();
     layout_.places = sparse ? places_.data() : nullptr;
@@ -72,27 +76,21 @@ class Avx512 : public Linear {
   void run(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
            ThreadPool& pool) const override {
     if (x.rows == 0) return;
-    if constexpr (kTokenLanes) {
+    if constexpr (kWay == Way::kTokenLanes) {
       if (in_columns(x.rows)) return run_columns(x, y, epilogue, reinterpret_cast<float*>(scratch), pool);
     }
     auto* by = reinterpret_cast<Quantized*>(scratch);
     std::byte* staged = scratch + quantized_bytes<X>(x.rows);
-    std::byte* spread = staged + staged_bytes(x.rows);
-    const bool spreads = is_spread(x.rows);
     const auto stage_rows = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         std::byte* row = staged + r * stride_;
         stage<X>(x.row(r), inputs_, stride_, row, by + r);
-        if (!spreads) continue;
-        code()->spread(row, kWindowInputs * kXBytes, cut_.window * kXBytes, layout_.windows,
-                       spread + r * spread_stride());
+        if (window_ != cut_.window) move_apart(row);
       }
     };
     if (is_staged()) pool.parallel_for(x.rows, kStageGrain / inputs_ + 1, std::ref(stage_rows));
-    const std::byte* from = spreads ? spread : is_staged() ? staged : reinterpret_cast<const std::byte*>(x.row(0));
-    const int64_t stride = spreads ? spread_stride() : stride_;
-    const int64_t window = spreads ? kVector : cut_.window * kXBytes;
-    const RowBlocks blocks(x.rows, kTokens, stride, kBlockBytes);
+    const std::byte* from = is_staged() ? staged : reinterpret_cast<const std::byte*>(x.row(0));
+    const RowBlocks blocks(x.rows, kTokens, stride_, kBlockBytes);
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = blocks.begin(i / groups_);
@@ -104,14 +102,16 @@ class Avx512 : public Linear {
                             .gelu = epilogue.gelu,
                             .y = y.row(row)};
         const int64_t tokens = blocks.rows(i / groups_);
-        const Task task = {layout_, i % groups_, from + row * stride, stride, window, tokens, blocks.tile(),
-                           spreads, out};
+        const Task task = {layout_,           i % groups_, from + row * stride_, stride_,
+                           window_ * kXBytes, tokens,      blocks.tile(),        out};
         if constexpr (std::is_same_v<T, float>) {
           code()->f32(task);
         } else if constexpr (std::is_same_v<X, float>) {
           code()->wide_bf16(task);
         } else if constexpr (std::is_same_v<T, uint16_t>) {
           code()->bf16(task);
+        } else if constexpr (kWay == Way::kVbmi) {
+          code()->int8_vbmi(task);
         } else {
           code()->int8(task);
         }
@@ -122,8 +122,7 @@ class Avx512 : public Linear {
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     if (in_columns(rows)) return static_cast<size_t>(columns_blocks(rows) * column_floats(rows)) * sizeof(float);
-    return static_cast<size_t>(quantized_bytes<X>(rows) + staged_bytes(rows) +
-                               (is_spread(rows) ? rows * spread_stride() : 0));
+    return static_cast<size_t>(quantized_bytes<X>(rows) + staged_bytes(rows));
   }
   [[nodiscard]] size_t weight_bytes() const override {
     return (weights_.size() + places_.size() + sums_.size() + scales_.size()) * sizeof(uint32_t);
@@ -133,23 +132,24 @@ class Avx512 : public Linear {
   static constexpr int64_t kXBytes = sizeof(X);                      // of an activation as the code takes it
   static constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);  // of a lane
 
-  [[nodiscard]] int64_t words() const { return layout_.windows * cut_.words; }
-  [[nodiscard]] int64_t steps() const { return words() * cut_.word_steps; }
+  [[nodiscard]] int64_t steps() const { return layout_.windows * cut_.steps; }
   [[nodiscard]] int64_t place_panels() const { return layout_.paired ? 1 : group_; }
   /// Is x copied into scratch first?
   [[nodiscard]] bool is_staged() const { return !std::is_same_v<X, float> || stride_ != inputs_ * kXBytes; }
-  [[nodiscard]] bool is_spread(int64_t rows) const {
-    const bool costly = !is_intel() || std::is_same_v<X, uint16_t>;  // the broadcasts that it saves
-    return layout_.places != nullptr && !std::is_same_v<X, float> && costly && rows > kFewTokens;
+  /// A row of windows that are kWindowInputs apart, of one whose windows follow each other.
+  void move_apart(std::byte* row) const {
+    const auto bytes = static_cast<size_t>(cut_.window * kXBytes);
+    for (int64_t i = layout_.windows - 1; i > 0; --i) {
+      std::memmove(row + i * window_ * kXBytes, row + i * cut_.window * kXBytes, bytes);
+    }
   }
-  [[nodiscard]] int64_t spread_stride() const { return apart(layout_.windows * kVector); }
   // Pieces of scratch, each filled up to whole vectors.
   [[nodiscard]] int64_t staged_bytes(int64_t rows) const {
     return is_staged() ? ceil_div(rows * stride_, kVector) * kVector : 0;
   }
   // As few blocks as there can be, as equal as they can be.
   [[nodiscard]] bool in_columns(int64_t rows) const {
-    if (!kTokenLanes || layout_.places == nullptr || layout_.paired || rows == 0) return false;
+    if (kWay != Way::kTokenLanes || layout_.places == nullptr || layout_.paired || rows == 0) return false;
     const int64_t width = columns_width(rows);
     return width >= kFewestColumns && 8 * rows >= 7 * columns_blocks(rows) * width;  // else too many lanes are idle
   }
@@ -190,7 +190,7 @@ class Avx512 : public Linear {
   /// Where the k-th stored weight of a row goes, seen from its panel and lane.
   struct Slot {
     int64_t weight;       // in T
-    int64_t word, first;  // of its place, and the column that place 0 is
+    int64_t word, first;  // of its window's places, and the column that place 0 is
     unsigned shift;
   };
   [[nodiscard]] std::vector<Slot> slots(int64_t stored) const {
@@ -199,10 +199,8 @@ class Avx512 : public Linear {
       const int64_t window = k / cut_.kept;
       const int64_t step = k % cut_.kept / kWeights;  // of the window
       const int64_t i = k % cut_.kept % kWeights;
-      const int64_t word = window * cut_.words + step / cut_.word_steps;
-      slots.push_back({(window * cut_.words * cut_.word_steps + step) * group_ * kPanel * kWeights + i,
-                       word * place_panels() * kPanel, window * cut_.window,
-                       static_cast<unsigned>(32 / kWeights * i + 4 * (step % cut_.word_steps))});
+      slots.push_back({(window * cut_.steps + step) * group_ * kPanel * kWeights + i, window * place_panels() * kPanel,
+                       window * cut_.window, static_cast<unsigned>(32 / kWeights * i + 4 * step)});
     }
     return slots;
   }
@@ -226,7 +224,7 @@ class Avx512 : public Linear {
       T* weights = reinterpret_cast<T*>(weights_.data() + (group * steps() * group_ + panel) * kPanel + lane);
       for (size_t k = 0; k < row.values.size(); ++k) weights[slot[sparse ? k : row.columns[k]].weight] = row.values[k];
       if (!sparse || panel >= place_panels()) continue;
-      uint32_t* places = places_.data() + (group * words() * place_panels() + panel) * kPanel + lane;
+      uint32_t* places = places_.data() + (group * layout_.windows * place_panels() + panel) * kPanel + lane;
       for (size_t k = 0; k < row.columns.size(); ++k) {
         places[slot[k].word] |= static_cast<uint32_t>(row.columns[k] - slot[k].first) << slot[k].shift;
       }
@@ -235,6 +233,7 @@ class Avx512 : public Linear {
 
   int64_t inputs_, outputs_, group_, groups_;
   Cut cut_{};
+  int64_t window_;  // inputs from one window of x to the next, as the code takes it
   int64_t stride_;  // bytes from one row of x to the next, as the code takes it
   Layout layout_{};
   LastingVector<uint32_t> weights_, places_;
@@ -242,12 +241,16 @@ class Avx512 : public Linear {
   std::vector<float> scales_;
 };
 
-template <typename T, bool kSparse, typename X = T, bool kTokenLanes = false>
+template <typename T, bool kSparse, typename X = T, Way kWay = Way::kPlain>
 std::unique_ptr<Linear> make(const LinearSource& source) {
-  return std::make_unique<Avx512<T, X, kTokenLanes>>(source, kSparse);
+  return std::make_unique<Avx512<T, X, kWay>>(source, kSparse);
 }
 
-bool fits(const LinearSource& source) { return source.packed && source.packed->pattern.of <= kWindowInputs; }
+/// A window that keeps more than kMostKept would be slower than dense.
+bool fits(const LinearSource& source) {
+  return source.packed && source.packed->pattern.of <= kWindowInputs &&
+         cut_of(source.packed->pattern, 1).kept <= kMostKept;
+}
 
 /// A step of N:M needs a shuffle beside the product, which share three ports for four halves: 4/3 of a dense step; a
 /// pair of outputs shares the shuffle, which is then free.
@@ -256,7 +259,7 @@ double cost(const Pattern& pattern) {
   constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);
   const Cut cut = cut_of(pattern, kWeights);
   const double step = pattern.share % 2 == 0 ? 1.0 : 4.0 / 3;
-  return step * static_cast<double>(cut.words * cut.word_steps * kWeights) / static_cast<double>(cut.window);
+  return step * static_cast<double>(cut.steps * kWeights) / static_cast<double>(cut.window);
 }
 
 }  // namespace
@@ -268,14 +271,20 @@ void add_avx512_kernels(std::vector<LinearKernel>& table) {
   table.push_back({"dense_f32_avx512", f32, base, false, 32, takes_any, make<float, false>});
   // The last is chosen. Where loads are as fast as products of 512 bits (AMD's Zen 4) shuffles are the faster.
   table.push_back({"nm_f32_avx512", f32, base, true, 32, fits, make<float, true>, cost<float>});
-  table.push_back({"nm_f32_avx512_lanes", f32, base, true, 32, fits, make<float, true, float, true>, cost<float>});
+  table.push_back(
+      {"nm_f32_avx512_lanes", f32, base, true, 32, fits, make<float, true, float, Way::kTokenLanes>, cost<float>});
   if (!is_intel()) std::swap(table.back(), table.end()[-2]);
   table.push_back({"dense_bf16_avx512f", bf16, base, false, 32, takes_any, make<uint16_t, false, float>});
-  table.push_back({"nm_bf16_avx512f", bf16, base, true, 32, fits, make<uint16_t, true, float, true>, cost<uint16_t>});
+  table.push_back(
+      {"nm_bf16_avx512f", bf16, base, true, 32, fits, make<uint16_t, true, float, Way::kTokenLanes>, cost<uint16_t>});
   table.push_back({"dense_bf16_avx512", bf16, with_bf16, false, 16, takes_any, make<uint16_t, false>});
   table.push_back({"nm_bf16_avx512", bf16, with_bf16, true, 16, fits, make<uint16_t, true>, cost<uint16_t>});
   table.push_back({"dense_int8_avx512", i8, vnni, false, kInt8Bits, takes_any, make<int8_t, false>});
   table.push_back({"nm_int8_avx512", i8, vnni, true, kInt8Bits, fits, make<int8_t, true>, cost<int8_t>});
+  if (has_vbmi()) {
+    const auto by_vbmi = make<int8_t, true, int8_t, Way::kVbmi>;
+    table.push_back({"nm_int8_avx512_vbmi", i8, vnni, true, kInt8Bits, fits, by_vbmi, cost<int8_t>});
+  }
 }
 
 }  // namespace nxm

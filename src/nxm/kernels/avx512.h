@@ -22,23 +22,24 @@ constexpr int64_t kTokens = 8;
 constexpr int64_t kFewTokens = 2;
 /// Inputs that a lane selects from.
 constexpr int64_t kWindowInputs = 16;
-/// Kept weights whose places, of 4 bits, share a word.
-constexpr int64_t kWordPlaces = 8;
+/// Windows of activations of `bytes` each that fill a vector.
+constexpr int64_t line_windows(int64_t bytes) { return 64 / (kWindowInputs * bytes); }
+/// Weights that a window may keep: their places, of 4 bits, share a word.
+constexpr int64_t kMostKept = 8;
 
-/// The layout of the weights: x is cut into windows, a window's kept weights into `words` of equal steps, a step has
-/// one lane's weights (32 bits: f32, 2 bf16, 4 int8) of each output. For group g, step s (of all windows' words) and
-/// panel p:
-///   weights[((g * steps + s) * group + p) * 16 + lane]
-/// N:M: the places of word w, 4 bits for each weight: for weight i of a lane and step s of the word in the bits from
-/// 32 / (weights of a lane) * i + 4 * s of
-///   places[((g * words + w) * group + p) * 16 + lane]
-/// Dense: no places, a window is as many inputs as a word's steps have weights; step s takes the lane-sized piece s of
+/// The layout of the weights: x is cut into windows (N:M: as many as fill whole vectors), a window's kept weights into
+/// steps, a step has one lane's weights (32 bits: f32, 2 bf16, 4 int8) of each output. For group g, step s (of all
+/// windows) and panel p:
+///   weights[((g * windows * steps + s) * group + p) * 16 + lane]
+/// N:M: the places of window w, 4 bits for each weight: for weight i of a lane and step s of the window in the bits
+/// from 32 / (weights of a lane) * i + 4 * s of
+///   places[((g * windows + w) * group + p) * 16 + lane]
+/// Dense: no places, a window is as many inputs as its steps have weights; step s takes the lane-sized piece s of
 /// x. Paired: lane l of panels 0 and 1 has outputs 2l and 2l + 1 of the group, which share their places, those of panel
 /// 0 (the only ones stored). Not paired: output 16 p + l.
 struct Layout {
   int64_t windows;
-  int64_t words;       ///< of a window
-  int64_t word_steps;  ///< N:M: 1, 2, 4 or 8; dense: 4
+  int64_t steps;  ///< of a window. N:M: 1, 2, 4 or 8; dense: 4
   bool paired;
   const uint32_t* weights;
   const uint32_t* places;  ///< null: dense
@@ -59,15 +60,13 @@ struct Output {
 struct Task {
   Layout weights;
   int64_t group;
-  /// (tokens, stride), f32, bf16 or quantised. Wide bf16: f32, two to a lane's weights. N:M: what a window may read of
-  /// it is there, or, if `spread`, is repeated until it fills a vector: a broadcast costs as much as a selection, but
-  /// not on Intel, nor worth mentioning where tokens are few.
+  /// (tokens, stride), f32, bf16 or quantised. Wide bf16: f32, two to a lane's weights. N:M: whatever a window may read
+  /// of it is there.
   const std::byte* x;
   int64_t stride;  ///< bytes
-  int64_t window;  ///< N:M: bytes from one window to the next
+  int64_t window;  ///< N:M: bytes from one window to the next; bf16 and int8: kWindowInputs of them
   int64_t tokens;
   int64_t tile;  ///< tokens at a time, at most kTokens
-  bool spread;
   Output out;
 };
 
@@ -96,11 +95,11 @@ struct Code {
                      float* out) noexcept;
   void (*bf16)(const Task& task) noexcept;  ///< needs AVX512-BF16
   void (*int8)(const Task& task) noexcept;  ///< needs AVX512-VNNI
+  /// N:M from whole vectors of x, where the other repeats each window: half its traffic or less. Needs AVX512-VBMI too.
+  void (*int8_vbmi)(const Task& task) noexcept;
   /// Rounds to nearest even. Needs AVX512-BF16.
   void (*to_bf16)(const float* x, int64_t n, uint16_t* out) noexcept;
   void (*quantize)(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) noexcept;  ///< as quantize_row()
-  /// Repeats `bytes` (16 or 32) from each of `windows` places, `step` bytes apart, until they fill 64.
-  void (*spread)(const std::byte* x, int64_t bytes, int64_t step, int64_t windows, std::byte* out) noexcept;
 };
 
 /// Null in a build without AVX-512, as the next.

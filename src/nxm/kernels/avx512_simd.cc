@@ -15,7 +15,7 @@
 #if HWY_TARGET == HWY_AVX3
 // Highway's HWY_BEFORE_NAMESPACE(), and what Highway 1.0 does not know. Which function needs which is for the table of
 // kernels to know.
-HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni,avx512bf16")
+HWY_PUSH_ATTRIBUTES(HWY_TARGET_STR ",avx512vnni,avx512bf16,avx512vbmi")
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
@@ -24,14 +24,16 @@ using avx512::Task;
 
 constexpr int64_t kPanel = avx512::kPanel;
 
-/// What differs between the precisions. A lane's kWeights weights meet kAtOnce activations in one product. `repeat`: a
-/// window of x, filling a vector. `select`: lane l takes from `window` what the lowest 4 bits of each of its weights'
-/// places say; `places >> 4` has the next step's. Where weights go one by one, `weight` and `place` give the i-th.
+/// What differs between the precisions. A lane's kWeights weights meet kAtOnce activations in one product. `line`:
+/// kWindows windows of x, filling a vector. `places_in`: what the lowest 4 bits of each weight's place say of window j,
+/// for `select` to take it from the line; `places >> 4` has the next step's. Where weights go one by one, `weight` and
+/// `place` give the i-th.
 struct F32 {
   using Sum = __m512;
-  static constexpr int64_t kWeights = 1, kAtOnce = 1;
+  static constexpr int64_t kWeights = 1, kAtOnce = 1, kWindows = 1;
   static HWY_INLINE Sum zero() { return _mm512_setzero_ps(); }
-  static HWY_INLINE __m512i repeat(const std::byte* x) { return _mm512_loadu_si512(x); }
+  static HWY_INLINE __m512i line(const std::byte* x) { return _mm512_loadu_si512(x); }
+  static HWY_INLINE __m512i places_in(__m512i places, int /*window*/) { return places; }
   static HWY_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi32(places, window); }
   static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
     return _mm512_fmadd_ps(_mm512_castsi512_ps(x), _mm512_castsi512_ps(w), sum);
@@ -48,12 +50,18 @@ struct WideBF16 : F32 {
   static HWY_INLINE __m512i place(__m512i places, int i) { return i == 0 ? places : _mm512_srli_epi32(places, 16); }
 };
 
-/// Its window is there twice: the fifth bit, which belongs to another place, does not matter.
+/// The lowest 4 bits of places of `bits` each, and before them the window.
+template <int bits>
+HWY_INLINE __m512i whole_places(__m512i places, int window) {
+  const int ones = bits == 16 ? 0x00010001 : 0x01010101;
+  constexpr int kAandBorC = 0xEA;
+  return _mm512_ternarylogic_epi32(places, _mm512_set1_epi32(15 * ones), _mm512_set1_epi32(16 * window * ones),
+                                   kAandBorC);
+}
+
 struct BF16 : F32 {
-  static constexpr int64_t kWeights = 2, kAtOnce = 2;
-  static HWY_INLINE __m512i repeat(const std::byte* x) {
-    return _mm512_broadcast_i64x4(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(x)));
-  }
+  static constexpr int64_t kWeights = 2, kAtOnce = 2, kWindows = 2;
+  static HWY_INLINE __m512i places_in(__m512i places, int window) { return whole_places<16>(places, window); }
   static HWY_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_permutexvar_epi16(places, window); }
   static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
     sum = _mm512_dpbf16_ps(sum, (__m512bh)x, (__m512bh)w);  // NOLINT: there is no other way to convert
@@ -64,14 +72,13 @@ struct BF16 : F32 {
 
 struct Int8 {
   using Sum = __m512i;
-  static constexpr int64_t kWeights = 4, kAtOnce = 4;
+  static constexpr int64_t kWeights = 4, kAtOnce = 4, kWindows = 1;
   static HWY_INLINE Sum zero() { return _mm512_setzero_si512(); }
-  static HWY_INLINE __m512i repeat(const std::byte* x) {
+  static HWY_INLINE __m512i line(const std::byte* x) {
     return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(x)));
   }
-  static HWY_INLINE __m512i select(__m512i window, __m512i places) {
-    return _mm512_shuffle_epi8(window, _mm512_and_si512(places, _mm512_set1_epi8(15)));
-  }
+  static HWY_INLINE __m512i places_in(__m512i places, int window) { return whole_places<8>(places, window); }
+  static HWY_INLINE __m512i select(__m512i line, __m512i places) { return _mm512_shuffle_epi8(line, places); }
   static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
     sum = _mm512_dpbusd_epi32(sum, x, w);
     asm("" : "+v"(sum));  // keeps GCC 12 from copying the sums from register to register, and to the stack
@@ -80,6 +87,12 @@ struct Int8 {
   static HWY_INLINE Sum add(Sum a, Sum b) { return _mm512_add_epi32(a, b); }
   static HWY_INLINE __m512i weight(__m512i lanes, int /*i*/) { return lanes; }
   static HWY_INLINE __m512i place(__m512i places, int /*i*/) { return places; }
+};
+
+struct Int8Vbmi : Int8 {
+  static constexpr int64_t kWindows = 4;
+  static HWY_INLINE __m512i line(const std::byte* x) { return _mm512_loadu_si512(x); }
+  static HWY_INLINE __m512i select(__m512i line, __m512i places) { return _mm512_permutexvar_epi8(places, line); }
 };
 
 HWY_INLINE __m512i load(const uint32_t* p) { return _mm512_loadu_si512(p); }
@@ -135,7 +148,7 @@ HWY_INLINE void write(const Task& t, int64_t from, typename P::Sum (&sum)[kSplit
 constexpr int split_of(int tokens, int steps) { return std::min(steps, tokens == 1 ? 4 : tokens <= 3 ? 2 : 1); }
 
 /// `kSteps` of a word.
-template <class P, int kTokens, int kSteps, bool kPaired, bool kSpread>
+template <class P, int kTokens, int kSteps, bool kPaired>
 HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
   constexpr int kPanels = avx512::kSparseGroup;
   constexpr int kPlaces = kPaired ? 1 : kPanels;
@@ -143,37 +156,43 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
   const Layout& w = t.weights;
   typename P::Sum sum[kSplit][kTokens][kPanels];
   clear<P>(sum);
-  const int64_t group_places = w.windows * w.words * kPlaces * kPanel;
-  const int64_t group_weights = w.windows * w.words * kSteps * kPanels * kPanel;
+  const int64_t group_places = w.windows * kPlaces * kPanel;
+  const int64_t group_weights = w.windows * kSteps * kPanels * kPanel;
   const uint32_t* weights = w.weights + t.group * group_weights;
   const uint32_t* places = w.places + t.group * group_places;
   const std::byte* x = t.x + from * t.stride;
-  // Then the next group is fetched on the side, from far away perhaps; with few tokens there is no time to spare.
-  const bool last = kTokens > avx512::kFewTokens && from + kTokens == t.tokens;
-  for (int64_t n = 0; n < w.windows; ++n, x += t.window) {
-    __m512i window[kTokens];
+  // With the last tokens the next group is fetched on the side, from far away perhaps.
+  const bool last = from + kTokens == t.tokens;
+  const int64_t places_ahead = last ? group_places : 0, weights_ahead = last ? group_weights : 0;
+  const auto fetch = [](const uint32_t* p) HWY_ATTR {
+    // With few tokens there is no time to spare.
+    if (kTokens > avx512::kFewTokens) _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1);
+  };
+  for (int64_t n = 0; n < w.windows; n += P::kWindows, x += P::kWindows * t.window) {
+    __m512i line[kTokens];
 #pragma GCC unroll 16
-    for (int i = 0; i < kTokens; ++i) {
-      const std::byte* from = x + i * t.stride;
-      window[i] = kSpread && kTokens > avx512::kFewTokens ? _mm512_loadu_si512(from) : P::repeat(from);
-    }
-    for (int64_t word = 0; word < w.words; ++word) {
+    for (int i = 0; i < kTokens; ++i) line[i] = P::line(x + i * t.stride);
+#pragma GCC unroll 4
+    for (int j = 0; j < P::kWindows; ++j) {
       __m512i place[kPlaces];
 #pragma GCC unroll 16
       for (int p = 0; p < kPlaces; ++p, places += kPanel) {
         place[p] = load(places);
-        if (last) _mm_prefetch(reinterpret_cast<const char*>(places + group_places), _MM_HINT_T1);
+        fetch(places + places_ahead);
       }
 #pragma GCC unroll 16
       for (int s = 0; s < kSteps; ++s) {
 #pragma GCC unroll 2
         for (int h = 0; h < P::kWeights / P::kAtOnce; ++h) {
+          __m512i whole[kPlaces];
+#pragma GCC unroll 16
+          for (int p = 0; p < kPlaces; ++p) whole[p] = P::places_in(P::place(place[p], h), j);
 #pragma GCC unroll 16
           for (int i = 0; i < kTokens; ++i) {
             __m512i selected = _mm512_setzero_si512();
 #pragma GCC unroll 16
             for (int p = 0; p < kPanels; ++p) {
-              if (p < kPlaces) selected = P::select(window[i], P::place(place[p], h));
+              if (p < kPlaces) selected = P::select(line[i], whole[p]);
               auto& to = sum[s % kSplit][i][p];
               to = P::dot(to, selected, P::weight(load(weights + p * kPanel), h));
             }
@@ -181,13 +200,8 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
         }
 #pragma GCC unroll 16
         for (int p = 0; p < kPlaces; ++p) place[p] = _mm512_srli_epi32(place[p], 4);
-        if (last) {
 #pragma GCC unroll 16
-          for (int p = 0; p < kPanels; ++p) {
-            _mm_prefetch(reinterpret_cast<const char*>(weights + group_weights + p * kPanel), _MM_HINT_T1);
-          }
-        }
-        weights += kPanels * kPanel;
+        for (int p = 0; p < kPanels; ++p, weights += kPanel) fetch(weights + weights_ahead);
       }
     }
   }
@@ -198,7 +212,7 @@ template <class P, int kTokens>
 HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
   constexpr int kPanels = avx512::kDenseGroup;
   constexpr int kSplit = split_of(kTokens, 4);
-  const int64_t steps = t.weights.windows * t.weights.word_steps;
+  const int64_t steps = t.weights.windows * t.weights.steps;
   typename P::Sum sum[kSplit][kTokens][kPanels];
   clear<P>(sum);
   const uint32_t* weights = t.weights.weights + t.group * steps * kPanels * kPanel;
@@ -237,35 +251,24 @@ HWY_INLINE void tiles(const Task& t, const Tile* by_tokens) {
   }
 }
 
-template <class P, int kSteps, bool kPaired, bool kSpread>
+template <class P, int kSteps, bool kPaired>
 void sparse_tiles(const Task& t) {
-  static constexpr Tile kTiles[] = {
-      sparse_tile<P, 1, kSteps, kPaired, kSpread>, sparse_tile<P, 2, kSteps, kPaired, kSpread>,
-      sparse_tile<P, 3, kSteps, kPaired, kSpread>, sparse_tile<P, 4, kSteps, kPaired, kSpread>,
-      sparse_tile<P, 5, kSteps, kPaired, kSpread>, sparse_tile<P, 6, kSteps, kPaired, kSpread>,
-      sparse_tile<P, 7, kSteps, kPaired, kSpread>, sparse_tile<P, 8, kSteps, kPaired, kSpread>};
+  static constexpr Tile kTiles[] = {sparse_tile<P, 1, kSteps, kPaired>, sparse_tile<P, 2, kSteps, kPaired>,
+                                    sparse_tile<P, 3, kSteps, kPaired>, sparse_tile<P, 4, kSteps, kPaired>,
+                                    sparse_tile<P, 5, kSteps, kPaired>, sparse_tile<P, 6, kSteps, kPaired>,
+                                    sparse_tile<P, 7, kSteps, kPaired>, sparse_tile<P, 8, kSteps, kPaired>};
   tiles(t, kTiles);
 }
 
 template <class P, int kSteps>
 void sparse_steps(const Task& t) {
-  // int8 comes both ways; of bf16 only a few tokens' rows are not spread, and f32 fills a vector as it is.
-  constexpr bool kSpread = P::kAtOnce > 1;
-  if constexpr (P::kAtOnce == 4) {
-    if (!t.spread) {
-      return t.weights.paired ? sparse_tiles<P, kSteps, true, false>(t) : sparse_tiles<P, kSteps, false, false>(t);
-    }
-  }
-  return t.weights.paired ? sparse_tiles<P, kSteps, true, kSpread>(t) : sparse_tiles<P, kSteps, false, kSpread>(t);
+  return t.weights.paired ? sparse_tiles<P, kSteps, true>(t) : sparse_tiles<P, kSteps, false>(t);
 }
 
 template <class P>
-void run(const Task& t) noexcept {
-  static constexpr Tile kDense[] = {dense_tile<P, 1>, dense_tile<P, 2>, dense_tile<P, 3>, dense_tile<P, 4>,
-                                    dense_tile<P, 5>, dense_tile<P, 6>, dense_tile<P, 7>, dense_tile<P, 8>};
-  if (t.weights.places == nullptr) return tiles(t, kDense);
-  constexpr int64_t kMost = avx512::kWordPlaces / P::kWeights;
-  const int64_t steps = t.weights.word_steps;
+void sparse(const Task& t) noexcept {
+  constexpr int64_t kMost = avx512::kMostKept / P::kWeights;
+  const int64_t steps = t.weights.steps;
   if constexpr (kMost >= 8) {
     if (steps == 8) return sparse_steps<P, 8>(t);
   }
@@ -274,6 +277,13 @@ void run(const Task& t) noexcept {
   }
   if (steps == 2) return sparse_steps<P, 2>(t);
   sparse_steps<P, 1>(t);
+}
+
+template <class P>
+void run(const Task& t) noexcept {
+  static constexpr Tile kDense[] = {dense_tile<P, 1>, dense_tile<P, 2>, dense_tile<P, 3>, dense_tile<P, 4>,
+                                    dense_tile<P, 5>, dense_tile<P, 6>, dense_tile<P, 7>, dense_tile<P, 8>};
+  return t.weights.places == nullptr ? tiles(t, kDense) : sparse<P>(t);
 }
 
 void to_bf16(const float* x, int64_t n, uint16_t* out) noexcept {
@@ -329,12 +339,6 @@ void quantize(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) 
   }
 }
 
-void spread(const std::byte* x, int64_t bytes, int64_t step, int64_t windows, std::byte* out) noexcept {
-  for (int64_t i = 0; i < windows; ++i, x += step, out += sizeof(__m512i)) {
-    _mm512_storeu_si512(out, bytes == 16 ? Int8::repeat(x) : BF16::repeat(x));
-  }
-}
-
 }  // namespace
 
 // columns_avx512.cc
@@ -342,8 +346,8 @@ void f32_columns(const avx512::ColumnsTask& t) noexcept;
 void bf16_columns(const avx512::ColumnsTask& t) noexcept;
 void to_columns(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width, float* out) noexcept;
 
-const avx512::Code kAvx512Code = {run<F32>,  f32_columns, run<WideBF16>, bf16_columns, to_columns,
-                                  run<BF16>, run<Int8>,   to_bf16,       quantize,     spread};
+const avx512::Code kAvx512Code = {run<F32>,  f32_columns, run<WideBF16>,    bf16_columns, to_columns,
+                                  run<BF16>, run<Int8>,   sparse<Int8Vbmi>, to_bf16,      quantize};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES

@@ -45,31 +45,29 @@ HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int
       sum[l][v] = first == 0 ? _mm512_setzero_ps() : _mm512_load_ps(sums[l] + v * kPanel);
     }
   }
-  const int64_t word = (t.group * w.windows + first) * w.words;
-  const uint32_t* places = w.places + (word * kSparseGroup + panel) * kPanel + lane;
-  const uint32_t* weight = w.weights + (word * kSteps * kSparseGroup + panel) * kPanel + lane;
+  const int64_t window = t.group * w.windows + first;
+  const uint32_t* places = w.places + (window * kSparseGroup + panel) * kPanel + lane;
+  const uint32_t* weight = w.weights + (window * kSteps * kSparseGroup + panel) * kPanel + lane;
   const float* x = t.x + first * t.window * kVectors * kPanel;
-  for (int64_t n = first; n < last; ++n, x += t.window * kVectors * kPanel) {
-    for (int64_t i = 0; i < w.words; ++i, places += kSparseGroup * kPanel) {
-      uint64_t rest[kLanes];
+  for (int64_t n = first; n < last; ++n, x += t.window * kVectors * kPanel, places += kSparseGroup * kPanel) {
+    uint64_t rest[kLanes];
 #pragma GCC unroll 4
-      for (int l = 0; l < kLanes; ++l) rest[l] = places[l];
+    for (int l = 0; l < kLanes; ++l) rest[l] = places[l];
 #pragma GCC unroll 8
-      for (int s = 0; s < kSteps; ++s, weight += kSparseGroup * kPanel) {
+    for (int s = 0; s < kSteps; ++s, weight += kSparseGroup * kPanel) {
 #pragma GCC unroll 4
-        for (int l = 0; l < kLanes; ++l) {
-          const __m512i both = _mm512_set1_epi32(static_cast<int>(weight[l]));
+      for (int l = 0; l < kLanes; ++l) {
+        const __m512i both = _mm512_set1_epi32(static_cast<int>(weight[l]));
 #pragma GCC unroll 2
-          for (int h = 0; h < kWeights; ++h) {
-            const float* row = x + (rest[l] >> (32 / kWeights * h) & 15) * (kVectors * kPanel);
-            const __m512 factor = weight_of<kWeights>(both, h);
+        for (int h = 0; h < kWeights; ++h) {
+          const float* row = x + (rest[l] >> (32 / kWeights * h) & 15) * (kVectors * kPanel);
+          const __m512 factor = weight_of<kWeights>(both, h);
 #pragma GCC unroll 8
-            for (int v = 0; v < kVectors; ++v) {
-              sum[l][v] = _mm512_fmadd_ps(_mm512_loadu_ps(row + v * kPanel), factor, sum[l][v]);
-            }
+          for (int v = 0; v < kVectors; ++v) {
+            sum[l][v] = _mm512_fmadd_ps(_mm512_loadu_ps(row + v * kPanel), factor, sum[l][v]);
           }
-          rest[l] >>= 4;
         }
+        rest[l] >>= 4;
       }
     }
   }
@@ -107,7 +105,7 @@ HWY_NOINLINE void group_of(const ColumnsTask& t) {
 
 template <int kWeights, int kVectors>
 void of_vectors(const ColumnsTask& t) {
-  switch (t.weights.word_steps) {
+  switch (t.weights.steps) {
     case 8:
       return group_of<kWeights, kVectors, 8 / kWeights>(t);  // of two weights 4 at most
     case 4:

@@ -96,8 +96,10 @@ std::span<const Target> available_targets() {
 
 #if defined(__x86_64__)
 bool is_intel() { return __builtin_cpu_is("intel") != 0; }
+bool has_vbmi() { return __builtin_cpu_supports("avx512vbmi") != 0; }
 #else
 bool is_intel() { return false; }
+bool has_vbmi() { return false; }
 #endif
 
 Target best_target() {

@@ -21,6 +21,8 @@ std::span<const Target> available_targets();
 /// Cores of Intel's: a load that repeats 128 or 256 bits costs nothing beside the load, and vdpbf16ps takes two cycles,
 /// in which there is time for four products of as many f32 (bench/ports_bench).
 [[nodiscard]] bool is_intel();
+/// AVX512-VBMI.
+[[nodiscard]] bool has_vbmi();
 /// The fastest of them: the last, but kAvx512Vnni for kAvx512Bf16 on Intel, where products of bf16 are slower than
 /// those of f32.
 Target best_target();
