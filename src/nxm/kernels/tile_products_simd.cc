@@ -22,7 +22,7 @@ HWY_PUSH_ATTRIBUTES(NXM_BF16)
 namespace nxm::HWY_NAMESPACE {
 namespace {
 
-constexpr int64_t kUnit = TileProducts::kUnit, kHalf = kUnit / 2;
+constexpr int64_t kUnit = TileProducts<uint16_t>::kUnit, kHalf = kUnit / 2;
 constexpr int64_t kTile = kHalf * kUnit;       // values of a tile of the right operand
 constexpr int64_t kBlockSize = kUnit * kUnit;  // values of two of them, side by side
 constexpr int64_t kRows = 8;                   // whose sums are in registers, without tiles
@@ -138,7 +138,7 @@ void multiply_vectors(const uint16_t* a, int64_t a_stride, const uint16_t* packe
 
 }  // namespace
 
-const TileProducts kVectorProducts = {
+const TileProducts<uint16_t> kVectorProducts = {
     pack<uint16_t>, pack<float>, pack_columns, transpose_all, multiply_vectors<uint16_t>, multiply_vectors<float>};
 
 }  // namespace nxm::HWY_NAMESPACE
@@ -230,20 +230,122 @@ void multiply_all(const uint16_t* a, int64_t a_stride, const uint16_t* packed, i
 
 }  // namespace
 
-const TileProducts kTileProducts = {pack<uint16_t>,         pack<float>,        pack_columns, transpose_all,
-                                    multiply_all<uint16_t>, multiply_all<float>};
+const TileProducts<uint16_t> kTileProducts = {pack<uint16_t>,         pack<float>,        pack_columns, transpose_all,
+                                              multiply_all<uint16_t>, multiply_all<float>};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
 #endif
 
+#if HWY_TARGET == HWY_AVX3
+HWY_BEFORE_NAMESPACE();
+namespace nxm::HWY_NAMESPACE {
+namespace {
+
+using F32Products = TileProducts<float>;
+
+constexpr int64_t kLanes = F32Products::kUnit;  // columns of a panel: blocks, one below the other
+constexpr int64_t kFloatRows = 8;               // whose sums are in registers
+constexpr int64_t kMostPanels = 3;              // at a time
+constexpr int64_t kPartBytes = 1 << 18;  // of the left operand, which stay in the second-level cache while panels go by
+
+void pack_f32(const float* x, int64_t x_stride, int64_t k, int64_t n, int64_t steps, float* packed) noexcept {
+  for (int64_t column = 0; column < n; column += kLanes, packed += steps * kLanes * kLanes) {
+    for (int64_t row = 0; row < k; ++row) {
+      _mm512_storeu_ps(packed + row * kLanes, _mm512_loadu_ps(x + row * x_stride + column));
+    }
+  }
+}
+
+/// y (columns, rows) <- x^T.
+void transpose_f32(const float* x, int64_t x_stride, int64_t rows, int64_t columns, float* y,
+                   int64_t y_stride) noexcept {
+  for (int64_t row = 0; row < rows; row += kLanes) {
+    for (int64_t column = 0; column < columns; column += kLanes) {
+      __m512i tile[kLanes];
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kLanes; ++i) tile[i] = _mm512_loadu_si512(x + (row + i) * x_stride + column);
+      transpose(tile);
+#pragma GCC unroll 16
+      for (int64_t i = 0; i < kLanes; ++i) _mm512_storeu_si512(y + (column + i) * y_stride + row, tile[i]);
+    }
+  }
+}
+
+void pack_f32_columns(const float* x, int64_t x_stride, int64_t k, int64_t n, int64_t steps, float* packed) noexcept {
+  for (int64_t column = 0; column < n; column += kLanes, packed += steps * kLanes * kLanes) {
+    transpose_f32(x + column * x_stride, x_stride, kLanes, k, packed, kLanes);
+  }
+}
+
+/// kFloatRows rows of kPanels panels of c.
+template <int kPanels>
+HWY_NOINLINE void multiply_panels(const float* a, int64_t a_stride, const float* w, int64_t panel, int64_t k, float* c,
+                                  int64_t c_stride) {
+  __m512 sums[kFloatRows][kPanels];
+#pragma GCC unroll 8
+  for (auto& row : sums) {
+#pragma GCC unroll 3
+    for (auto& sum : row) sum = _mm512_setzero_ps();
+  }
+  for (int64_t s = 0; s < k; ++s, w += kLanes) {
+    __m512 columns[kPanels];
+#pragma GCC unroll 3
+    for (int64_t p = 0; p < kPanels; ++p) columns[p] = _mm512_loadu_ps(w + p * panel);
+#pragma GCC unroll 8
+    for (int64_t r = 0; r < kFloatRows; ++r) {
+      const __m512 x = _mm512_set1_ps(a[r * a_stride + s]);
+#pragma GCC unroll 3
+      for (int64_t p = 0; p < kPanels; ++p) sums[r][p] = _mm512_fmadd_ps(x, columns[p], sums[r][p]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int64_t r = 0; r < kFloatRows; ++r) {
+#pragma GCC unroll 3
+    for (int64_t p = 0; p < kPanels; ++p) _mm512_storeu_ps(c + r * c_stride + p * kLanes, sums[r][p]);
+  }
+}
+
+void multiply_f32(const float* a, int64_t a_stride, const float* packed, int64_t steps, int64_t m, int64_t n, int64_t k,
+                  float* c, int64_t c_stride, float* /*scratch*/) noexcept {
+  constexpr void (*kBy[])(const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t) = {
+      multiply_panels<1>, multiply_panels<2>, multiply_panels<3>};
+  const int64_t panel = steps * kLanes * kLanes;
+  const int64_t part = std::max<int64_t>(1, kPartBytes / (k * 4 * kFloatRows)) * kFloatRows;
+  for (int64_t first = 0; first < m; first += part) {
+    const int64_t last = std::min(first + part, m);
+    for (int64_t column = 0; column < n; column += kMostPanels * kLanes) {
+      const int64_t panels = std::min(kMostPanels, (n - column) / kLanes);
+      for (int64_t row = first; row < last; row += kFloatRows) {
+        kBy[panels - 1](a + row * a_stride, a_stride, packed + column / kLanes * panel, panel, k,
+                        c + row * c_stride + column, c_stride);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+const F32Products kFloatProducts = {pack_f32, pack_f32, pack_f32_columns, transpose_f32, multiply_f32, multiply_f32};
+
+}  // namespace nxm::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
+
 #if HWY_ONCE
 namespace nxm {
 
-const TileProducts* tile_products([[maybe_unused]] Target target) {
+const TileProducts<uint16_t>* tile_products_bf16([[maybe_unused]] Target target) {
 #if HWY_TARGETS & HWY_AVX3
   if (target == Target::kAmx) return &N_AVX3::kTileProducts;
   if (includes(target, Target::kAvx512Bf16)) return &N_AVX3::kVectorProducts;
+#endif
+  return nullptr;
+}
+
+const TileProducts<float>* tile_products_f32([[maybe_unused]] Target target) {
+#if HWY_TARGETS & HWY_AVX3
+  if (includes(target, Target::kAvx512)) return &N_AVX3::kFloatProducts;
 #endif
   return nullptr;
 }

@@ -95,7 +95,7 @@ struct Kept {
 /// A matrix of the residual stream, and the same as the products take it, with padded rows (exact: perhaps).
 struct Rows {
   at::Tensor exact;    // f32
-  at::Tensor rounded;  // T; f32: the same tensor
+  at::Tensor rounded;  // T; f32: the same values, in the same tensor perhaps
 };
 
 /// A gradient of the residual stream: exact + rounded.
@@ -242,8 +242,8 @@ class Pass {
     kept.normal = at::empty({rows, width}, at::kFloat);
     kept.scale = at::empty({rows}, at::kFloat);
     Rows out;
-    out.exact = at::empty({rows, width}, at::kFloat);
-    out.rounded = std::is_same_v<T, float> ? out.exact : products_.matrix(rows, width);
+    out.rounded = products_.matrix(rows, width);
+    out.exact = std::is_same_v<T, float> ? out.rounded : at::empty({rows, width}, at::kFloat);
     over_rows(rows, 0, [&](int64_t row, int64_t count, float* /*sums*/) {
       const int64_t at = row * width;
       ops_.norm({.y = data<T>(y) + at,
@@ -367,7 +367,7 @@ template <typename T>
 at::Tensor forward_all(State& state, const at::Tensor& x, at::TensorList parameters, bool keep) {
   Pass<T> pass(state);
   Rows rows{x, x};
-  if (!std::is_same_v<T, float>) {
+  if (!std::is_same_v<T, float> || state.products->padded(x.size(0)) != x.size(0)) {
     rows.rounded = state.products->matrix(x.size(0), x.size(1));
     rows.rounded.narrow(0, 0, x.size(0)).copy_(x);
   }

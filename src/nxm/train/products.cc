@@ -49,11 +49,13 @@ class LibraryProducts : public Products {
   }
 };
 
-/// bf16 by kernels/tile_products.h. Prepared: packed for the way forth; for the way back, when it comes, packed anew
-/// from the weights.
+/// By kernels/tile_products.h; T as there. Prepared: packed for the way forth; for the way back, when it comes, packed
+/// anew from the weights.
+template <typename T>
 class OwnProducts : public Products {
  public:
-  explicit OwnProducts(const TileProducts& code) : Products(at::kBFloat16), code_(code) {}
+  explicit OwnProducts(const TileProducts<T>& code)
+      : Products(std::is_same_v<T, float> ? at::kFloat : at::kBFloat16), code_(code) {}
 
   [[nodiscard]] int64_t padded(int64_t rows) const override { return (rows + kUnit - 1) / kUnit * kUnit; }
 
@@ -62,10 +64,10 @@ class OwnProducts : public Products {
     Weight weight{std::move(parts), {}};
     const int64_t outputs = weight.parts[0].size(0), inputs = weight.parts[0].size(1);
     const int64_t steps = inputs / kUnit;
-    weight.prepared = at::empty({outputs * static_cast<int64_t>(weight.parts.size()), inputs}, at::kBFloat16);
+    weight.prepared = at::empty({outputs * static_cast<int64_t>(weight.parts.size()), inputs}, type());
     for (size_t i = 0; i < weight.parts.size(); ++i) {
       const auto* from = weight.parts[i].const_data_ptr<float>();
-      uint16_t* to = data(weight.prepared) + static_cast<int64_t>(i) * outputs * inputs;
+      T* to = data(weight.prepared) + static_cast<int64_t>(i) * outputs * inputs;
       for_units(outputs, kGrain / (inputs * kUnit), [&](int64_t begin, int64_t count) {
         code_.pack_f32_columns(from + begin * inputs, inputs, inputs, count, steps, to + begin * inputs);
       });
@@ -86,10 +88,10 @@ class OwnProducts : public Products {
     const int64_t outputs = weight.parts[0].size(0), inputs = weight.parts[0].size(1);
     RECORD_USER_SCOPE("nxm::matmul");
     const int64_t steps = parts * outputs / kUnit;
-    const at::Tensor packed = at::empty({parts * outputs, inputs}, at::kBFloat16);
+    const at::Tensor packed = at::empty({parts * outputs, inputs}, type());
     for (int64_t i = 0; i < parts; ++i) {
       const auto* from = weight.parts[static_cast<size_t>(first + i)].const_data_ptr<float>();
-      uint16_t* to = data(packed) + i * outputs * kUnit;
+      T* to = data(packed) + i * outputs * kUnit;
       for_units(inputs, kGrain / (outputs * kUnit), [&](int64_t begin, int64_t count) {
         code_.pack_f32(from + begin, inputs, outputs, count, steps, to + begin * steps * kUnit);
       });
@@ -100,8 +102,7 @@ class OwnProducts : public Products {
   [[nodiscard]] at::Tensor weight_gradient(const at::Tensor& y_g, const at::Tensor& x) const override {
     RECORD_USER_SCOPE("nxm::matmul");
     const int64_t rows = x.size(0), inputs = x.size(1), outputs = y_g.size(1), steps = rows / kUnit;
-    const at::Tensor packed = at::empty({rows, inputs}, at::kBFloat16),
-                     turned = at::empty({outputs, rows}, at::kBFloat16);
+    const at::Tensor packed = at::empty({rows, inputs}, type()), turned = at::empty({outputs, rows}, type());
     for_units(inputs, kGrain / (rows * kUnit), [&](int64_t begin, int64_t count) {
       code_.pack(data(x) + begin, inputs, rows, count, steps, data(packed) + begin * rows);
     });
@@ -111,7 +112,7 @@ class OwnProducts : public Products {
     at::Tensor gradient = at::empty({outputs, inputs}, at::kFloat);
     auto* to = gradient.data_ptr<float>();
     for_units(outputs, 1, [&](int64_t begin, int64_t count) {
-      AlignedVector<uint16_t> scratch(static_cast<size_t>(kUnit * rows));
+      AlignedVector<T> scratch(static_cast<size_t>(kUnit * rows));
       code_.multiply_to_f32(data(turned) + begin * rows, rows, data(packed), steps, count, inputs, rows,
                             to + begin * inputs, inputs, scratch.data());
     });
@@ -119,10 +120,10 @@ class OwnProducts : public Products {
   }
 
  private:
-  static constexpr int64_t kUnit = TileProducts::kUnit;
+  static constexpr int64_t kUnit = TileProducts<T>::kUnit;
   static constexpr int64_t kGrain = 1 << 16;  // values that are worth a thread's waking
 
-  static uint16_t* data(const at::Tensor& x) { return reinterpret_cast<uint16_t*>(x.data_ptr<at::BFloat16>()); }
+  static T* data(const at::Tensor& x) { return static_cast<T*>(x.data_ptr()); }
 
   /// f(begin, count) on stretches of whole units that cover [0, n).
   template <typename F>
@@ -130,19 +131,19 @@ class OwnProducts : public Products {
     at::parallel_for(0, n / kUnit, grain, [&](int64_t begin, int64_t end) { f(begin * kUnit, (end - begin) * kUnit); });
   }
 
-  [[nodiscard]] at::Tensor multiply(const at::Tensor& x, const uint16_t* packed, int64_t steps, int64_t outputs) const {
+  [[nodiscard]] at::Tensor multiply(const at::Tensor& x, const T* packed, int64_t steps, int64_t outputs) const {
     RECORD_USER_SCOPE("nxm::matmul");
-    at::Tensor y = at::empty({x.size(0), outputs}, at::kBFloat16);
+    at::Tensor y = at::empty({x.size(0), outputs}, type());
     const int64_t inputs = x.size(1);
     for_units(x.size(0), 1, [&](int64_t begin, int64_t count) {
-      AlignedVector<uint16_t> scratch(static_cast<size_t>(kUnit * inputs));
+      AlignedVector<T> scratch(static_cast<size_t>(kUnit * inputs));
       code_.multiply(data(x) + begin * inputs, inputs, packed, steps, count, outputs, inputs, data(y) + begin * outputs,
                      outputs, scratch.data());
     });
     return y;
   }
 
-  const TileProducts& code_;
+  const TileProducts<T>& code_;
 };
 
 }  // namespace
@@ -154,9 +155,13 @@ at::Tensor Products::matrix(int64_t rows, int64_t width) const {
 }
 
 std::unique_ptr<Products> make_products(bool bf16, int64_t unit) {
-  const TileProducts* code = tile_products(chosen_target());
-  if (!bf16 || code == nullptr || unit % TileProducts::kUnit != 0) return std::make_unique<LibraryProducts>(bf16);
-  return std::make_unique<OwnProducts>(*code);
+  const Target target = chosen_target();
+  // On Intel nothing is faster than MKL in f32.
+  const auto* of_bf16 = bf16 ? tile_products_bf16(target) : nullptr;
+  const auto* of_f32 = bf16 || is_intel() ? nullptr : tile_products_f32(target);
+  if (of_bf16 != nullptr && unit % of_bf16->kUnit == 0) return std::make_unique<OwnProducts<uint16_t>>(*of_bf16);
+  if (of_f32 != nullptr && unit % of_f32->kUnit == 0) return std::make_unique<OwnProducts<float>>(*of_f32);
+  return std::make_unique<LibraryProducts>(bf16);
 }
 
 }  // namespace nxm

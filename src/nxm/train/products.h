@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The three matrix products of a linear layer y = x W^T on the CPU, forth and back, in f32 or in bf16: by LibTorch, or
-// on AMX and AVX512-BF16 by kernels/tile_products.h, where they are compiled once and not for each number of rows.
+// The three matrix products of a linear layer y = x W^T on the CPU, forth and back, in f32 or in bf16: by LibTorch or
+// by kernels/tile_products.h.
 
 #include <memory>
 #include <vector>
