@@ -48,15 +48,24 @@ struct Int8 {
   NXM_INLINE __m512i product(__m512i sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
 };
 
+/// Another way to move bytes about, which selects too little by itself.
+struct Int8Shifted : Int8 {
+  NXM_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_srlv_epi32(window, places); }
+};
+
 enum class Window { kRegister, kLoad, kBroadcast };
 
-template <class P, bool kSelect, Window kWindow>
+/// `kAtOnce` selections, then the products of as many earlier ones.
+template <class P, bool kSelect, Window kWindow, int kAtOnce = 1>
 NXM_AVX512 void run(benchmark::State& state) {
   __m512i sums[kSums], windows[kSums / kShared];
 #pragma GCC unroll 16
   for (auto& sum : sums) sum = _mm512_setzero_si512();
 #pragma GCC unroll 16
   for (auto& window : windows) window = _mm512_set1_epi32(1);
+  __m512i selected[kAtOnce], before[kAtOnce];
+#pragma GCC unroll 8
+  for (int j = 0; j < kAtOnce; ++j) selected[j] = before[j] = _mm512_set1_epi32(1);
   __m512i places = _mm512_set1_epi32(0x03020100);
   __m512i w = _mm512_set1_epi32(1);
   constexpr int kRepeats = 1000;
@@ -75,7 +84,18 @@ NXM_AVX512 void run(benchmark::State& state) {
         }
         windows[i / kShared] = window;
         const __m512i x = kSelect ? opaque(P::select(opaque(window), places)) : window;
-        sums[i] = opaque(P::product(sums[i], x, w));
+        if (kAtOnce == 1) {
+          sums[i] = opaque(P::product(sums[i], x, w));
+          continue;
+        }
+        selected[i % kAtOnce] = x;
+        if (i % kAtOnce < kAtOnce - 1) continue;
+#pragma GCC unroll 8
+        for (int j = 0; j < kAtOnce; ++j) {
+          auto& sum = sums[i / kAtOnce * kAtOnce + j];
+          sum = opaque(P::product(sum, before[j], w));
+          before[j] = selected[j];
+        }
       }
     }
   }
@@ -133,6 +153,8 @@ int main(int argc, char** argv) {
         {"bf16/vpermw", run<BF16, true, Window::kRegister>},
         {"int8/product", run<Int8, false, Window::kRegister>},
         {"int8/vpshufb", run<Int8, true, Window::kRegister>},
+        {"int8/vpshufb, four, then four products", run<Int8, true, Window::kRegister, 4>},
+        {"int8/vpsrlvd", run<Int8Shifted, true, Window::kRegister>},
         {"int8/vpshufb, a load for four", run<Int8, true, Window::kLoad>},
         {"int8/vpshufb, a broadcast for four", run<Int8, true, Window::kBroadcast>}};
     for (const auto& [name, function] : cases) benchmark::RegisterBenchmark(name, function);

@@ -55,68 +55,69 @@ void relax() {
 #endif
 }
 
-/// Everything but `busy` and `workers` is guarded by `mutex`; the atomics are also read without it. Whoever is free
-/// takes the next range, so a worker that is slow to wake does not hold up the job.
+/// Whoever is free takes the next range, so a worker that is slow to wake does not hold up the job. The mutex is for
+/// those who sleep: who is awake takes ranges and ends them by the atomics alone, since to meet at a mutex puts one to
+/// sleep.
 struct ThreadPool::State {
   std::mutex mutex;
-  std::condition_variable work;      // ranges to take, or stop
+  std::condition_variable work;      // left > 0 or stop
   std::condition_variable finished;  // unfinished == 0
   std::atomic<bool> stop = false;
-  std::atomic<bool> open = false;  // next < ranges
 
+  // A job: written while there is nothing left to take and nothing unfinished, read by who has taken a range of it.
   const std::function<void(int64_t, int64_t)>* body = nullptr;
   int64_t n = 0;
-  int64_t length = 0;  // of a range
-  size_t ranges = 0;
-  size_t next = 0;                         // first range that nobody took
-  std::atomic<size_t> unfinished = 0;      // ranges not done
+  int64_t length = 0;                      // of a range
   std::vector<std::exception_ptr> errors;  // by range
+  std::atomic<size_t> left = 0;            // ranges that nobody took: the first so many
+  std::atomic<size_t> unfinished = 0;      // ranges not done
 
   std::chrono::microseconds patience{0};  // set before there are workers
   std::atomic_flag busy;
   std::vector<std::thread> workers;
 
   ~State() {
-    {
-      const std::lock_guard lock(mutex);
-      stop = true;
-    }
-    work.notify_all();
+    stop = true;
+    wake(work);
     for (std::thread& worker : workers) worker.join();
   }
 
-  template <typename Ready>
-  void wait_awake(const Ready& ready) const {
-    const auto end = std::chrono::steady_clock::now() + patience;
-    while (!ready() && std::chrono::steady_clock::now() < end) relax();
+  /// Those who sleep. What they wait for is true already; who was about to sleep has the mutex or will see it.
+  void wake(std::condition_variable& sleepers) {
+    { const std::lock_guard lock(mutex); }
+    sleepers.notify_all();
   }
 
-  /// Takes ranges while there are any. `lock` is held before and after, not while the body runs.
-  void run_ranges(std::unique_lock<std::mutex>& lock) {
-    while (next < ranges) {
-      const size_t range = next++;
-      open = next < ranges;
-      lock.unlock();
-      std::exception_ptr error;
+  /// Returns when `ready` is true.
+  template <typename Ready>
+  void wait(std::condition_variable& sleepers, const Ready& ready) {
+    const auto end = std::chrono::steady_clock::now() + patience;
+    while (!ready() && std::chrono::steady_clock::now() < end) relax();
+    if (ready()) return;
+    std::unique_lock lock(mutex);
+    sleepers.wait(lock, ready);
+  }
+
+  /// Takes ranges while there are any.
+  void run_ranges() {
+    for (size_t some = left; some > 0;) {
+      if (!left.compare_exchange_weak(some, some - 1)) continue;
+      const size_t range = some - 1;
       try {
         const int64_t begin = static_cast<int64_t>(range) * length;
         (*body)(begin, begin + std::min(length, n - begin));
       } catch (...) {
-        error = std::current_exception();
+        errors[range] = std::current_exception();
       }
-      lock.lock();
-      errors[range] = error;
-      if (--unfinished == 0) finished.notify_one();
+      if (--unfinished == 0) wake(finished);
+      some = left;
     }
   }
 
   void work_until_stop() {
-    while (true) {
-      wait_awake([this] { return stop || open; });
-      std::unique_lock lock(mutex);
-      work.wait(lock, [this] { return stop || next < ranges; });
-      if (stop) return;
-      run_ranges(lock);
+    while (!stop) {
+      wait(work, [this] { return stop || left > 0; });
+      run_ranges();
     }
   }
 };
@@ -160,21 +161,16 @@ void ThreadPool::parallel_for(int64_t n, int64_t grain, const std::function<void
   const int64_t length = std::max(grain, n / size() + (n % size() != 0 ? 1 : 0));
   if (length >= n) return body(0, n);
 
-  std::unique_lock lock(state.mutex);
+  const auto ranges = static_cast<size_t>((n - 1) / length + 1);
   state.body = &body;
   state.n = n;
   state.length = length;
-  state.ranges = static_cast<size_t>((n - 1) / length + 1);
-  state.next = 0;
-  state.open = true;
-  state.unfinished = state.ranges;
-  state.errors.assign(state.ranges, nullptr);
-  state.work.notify_all();
-  state.run_ranges(lock);
-  lock.unlock();
-  state.wait_awake([&] { return state.unfinished == 0; });
-  lock.lock();
-  state.finished.wait(lock, [&] { return state.unfinished == 0; });
+  state.errors.assign(ranges, nullptr);
+  state.unfinished = ranges;
+  state.left = ranges;
+  state.wake(state.work);
+  state.run_ranges();
+  state.wait(state.finished, [&] { return state.unfinished == 0; });
   for (const std::exception_ptr& error : state.errors) {
     if (error) std::rethrow_exception(error);
   }
