@@ -76,7 +76,7 @@ NXM_AVX512 void run(benchmark::State& state) {
       w = opaque(w);
 #pragma GCC unroll 16
       for (int i = 0; i < kSums; ++i) {
-        const unsigned char* from = g_windows + i / kShared * 64;
+        const unsigned char* from = &g_windows[static_cast<size_t>(i / kShared) * 64];
         __m512i window = windows[i / kShared];
         if (i % kShared == 0 && kWindow == Window::kLoad) window = opaque(_mm512_load_si512(from));
         if (i % kShared == 0 && kWindow == Window::kBroadcast) {
@@ -92,7 +92,7 @@ NXM_AVX512 void run(benchmark::State& state) {
         if (i % kAtOnce < kAtOnce - 1) continue;
 #pragma GCC unroll 8
         for (int j = 0; j < kAtOnce; ++j) {
-          auto& sum = sums[i / kAtOnce * kAtOnce + j];
+          auto& sum = sums[i + 1 - kAtOnce + j];
           sum = opaque(P::product(sum, before[j], w));
           before[j] = selected[j];
         }

@@ -38,11 +38,11 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
   return cut;
 }
 
-/// Weights of type T meet activations of type X: float, uint16_t (bf16) or int8_t, X the same as T or float.
-/// For N:M, kTokenLanes (X = float): tokens are in the lanes where they fill enough of them (columns_avx512.cc).
-/// kVbmi (int8): by AVX512-VBMI.
+/// N:M. kTokenLanes, for activations of f32: tokens are in the lanes where they fill enough of them
+/// (columns_avx512.cc). kVbmi, for int8: by AVX512-VBMI.
 enum class Way { kPlain, kTokenLanes, kVbmi };
 
+/// Weights of type T meet activations of type X: float, uint16_t (bf16) or int8_t, X the same as T or float.
 template <typename T, typename X = T, Way kWay = Way::kPlain>
 class Avx512 : public Linear {
  public:
@@ -269,7 +269,7 @@ void add_avx512_kernels(std::vector<LinearKernel>& table) {
   const auto f32 = Precision::kF32, bf16 = Precision::kBf16, i8 = Precision::kInt8;
   const auto base = Target::kAvx512, vnni = Target::kAvx512Vnni, with_bf16 = Target::kAvx512Bf16;
   table.push_back({"dense_f32_avx512", f32, base, false, 32, takes_any, make<float, false>});
-  // The last is chosen. Where loads are as fast as products of 512 bits (AMD's Zen 4) shuffles are the faster.
+  // The last is chosen. On AMD (Zen 4, Zen 5) shuffles are the faster (bench/notes/kernels.md).
   table.push_back({"nm_f32_avx512", f32, base, true, 32, fits, make<float, true>, cost<float>});
   table.push_back(
       {"nm_f32_avx512_lanes", f32, base, true, 32, fits, make<float, true, float, Way::kTokenLanes>, cost<float>});
