@@ -147,7 +147,7 @@ HWY_INLINE void write(const Task& t, int64_t from, typename P::Sum (&sum)[kSplit
 /// With few tokens the additions of one output are spread over several sums, to hide their latency.
 constexpr int split_of(int tokens, int steps) { return std::min(steps, tokens == 1 ? 4 : tokens <= 3 ? 2 : 1); }
 
-/// `kSteps` of a word.
+/// `kSteps` of a window.
 template <class P, int kTokens, int kSteps, bool kPaired>
 HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
   constexpr int kPanels = avx512::kSparseGroup;
@@ -218,7 +218,7 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
   const uint32_t* weights = t.weights.weights + t.group * steps * kPanels * kPanel;
   const std::byte* x = t.x + from * t.stride;
   int64_t n = 0;
-  for (; n < steps; n += kSplit) {  // word_steps is a multiple of kSplit
+  for (; n < steps; n += kSplit) {  // a window's are a multiple of kSplit
 #pragma GCC unroll 16
     for (int s = 0; s < kSplit; ++s) {
       constexpr int kProducts = P::kWeights / P::kAtOnce;  // of a lane's weights

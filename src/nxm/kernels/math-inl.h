@@ -42,13 +42,12 @@ constexpr float kErfLast = 15.49F;
 template <class D, class V = hn::Vec<D>>
 HWY_INLINE V erf_of_half(D d, V x) {
   static_assert(sizeof(x.raw) == sizeof(__m512));
-  const auto in = [](int i) HWY_ATTR { return _mm512_load_ps(kErf[i]); };
   const V t = hn::Min(hn::Mul(hn::Abs(x), hn::Set(d, kErfStretches)), hn::Set(d, kErfLast));
   const V round = hn::Set(d, 12582912.0F);  // 1.5 * 2^23: to an integer, in the lowest bits
   const V rounded = hn::Add(t, round);
   const V f = hn::Sub(t, hn::Sub(rounded, round));
   const __m512i stretch = _mm512_castps_si512(rounded.raw);
-  const auto coefficient = [&](int i) HWY_ATTR { return V{_mm512_permutexvar_ps(stretch, in(i))}; };
+  const auto coefficient = [&](int i) HWY_ATTR { return V{_mm512_permutexvar_ps(stretch, _mm512_load_ps(kErf[i]))}; };
   V p = coefficient(4);
 #pragma GCC unroll 4
   for (int i = 3; i >= 0; --i) p = hn::MulAdd(p, f, coefficient(i));

@@ -18,8 +18,8 @@ enum class Target { kScalar, kNeon, kNeonDotprod, kAvx2, kAvxVnni, kAvx512, kAvx
 [[nodiscard]] bool includes(Target target, Target needs);
 /// What this machine can run and this build holds, kScalar first, each after what it includes.
 std::span<const Target> available_targets();
-/// Cores of Intel's: a load that repeats 128 or 256 bits costs nothing beside the load, and vdpbf16ps takes two cycles,
-/// in which there is time for four products of as many f32 (bench/ports_bench).
+/// Cores of Intel's: tokens in lanes pay there, MKL takes its code for AVX-512, and vdpbf16ps takes two cycles, in
+/// which there is time for four products of as many f32 (bench/ports_bench).
 [[nodiscard]] bool is_intel();
 /// AVX512-VBMI.
 [[nodiscard]] bool has_vbmi();

@@ -235,9 +235,7 @@ const TileProducts<uint16_t> kTileProducts = {pack<uint16_t>,         pack<float
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES
-#endif
 
-#if HWY_TARGET == HWY_AVX3
 HWY_BEFORE_NAMESPACE();
 namespace nxm::HWY_NAMESPACE {
 namespace {
@@ -311,7 +309,8 @@ void multiply_f32(const float* a, int64_t a_stride, const float* packed, int64_t
   constexpr void (*kBy[])(const float*, int64_t, const float*, int64_t, int64_t, float*, int64_t) = {
       multiply_panels<1>, multiply_panels<2>, multiply_panels<3>};
   const int64_t panel = steps * kLanes * kLanes;
-  const int64_t part = std::max<int64_t>(1, kPartBytes / (k * 4 * kFloatRows)) * kFloatRows;
+  const int64_t part =
+      std::max<int64_t>(1, kPartBytes / (k * static_cast<int64_t>(sizeof(float)) * kFloatRows)) * kFloatRows;
   for (int64_t first = 0; first < m; first += part) {
     const int64_t last = std::min(first + part, m);
     for (int64_t column = 0; column < n; column += kMostPanels * kLanes) {
