@@ -38,9 +38,31 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
   return cut;
 }
 
-/// N:M. kTokenLanes, for activations of f32: tokens are in the lanes where they fill enough of them
-/// (columns_avx512.cc). kVbmi, for int8: by AVX512-VBMI.
-enum class Way { kPlain, kTokenLanes, kVbmi };
+/// N:M. For activations of f32, in columns_avx512.cc: kTokenLanes, tokens are in the lanes where they fill enough of
+/// them; kMixed, half of them are. For int8: kVbmi, by AVX512-VBMI.
+enum class Way { kPlain, kTokenLanes, kMixed, kVbmi };
+
+/// kMixed: rows in blocks of 128 tokens, one of 64, one of 32 and a shorter one, those that are needed. The shorter one
+/// goes by shuffles alone.
+struct MixedBlock {
+  static constexpr int64_t kMost = 128, kFewest = 32;
+  int64_t row, tokens;
+  int64_t columns;  ///< tokens that take the lanes: half of them, or none
+
+  static int64_t count(int64_t rows) {
+    return rows / kMost + std::popcount(static_cast<uint64_t>(rows % kMost / kFewest)) + (rows % kFewest > 0 ? 1 : 0);
+  }
+  static MixedBlock at(int64_t rows, int64_t number) {
+    MixedBlock block{std::min(number, rows / kMost) * kMost, 0, 0};
+    for (number -= block.row / kMost;; --number, block.row += block.tokens) {
+      const auto left = static_cast<uint64_t>(rows - block.row);
+      block.tokens = left < kFewest ? rows - block.row : std::min(kMost, static_cast<int64_t>(std::bit_floor(left)));
+      if (number == 0) break;
+    }
+    if (block.tokens >= kFewest) block.columns = block.tokens / 2;
+    return block;
+  }
+};
 
 /// Weights of type T meet activations of type X: float, uint16_t (bf16) or int8_t, X the same as T or float.
 template <typename T, typename X = T, Way kWay = Way::kPlain>
@@ -79,28 +101,16 @@ class Avx512 : public Linear {
     if constexpr (kWay == Way::kTokenLanes) {
       if (in_columns(x.rows)) return run_columns(x, y, epilogue, reinterpret_cast<float*>(scratch), pool);
     }
-    auto* by = reinterpret_cast<Quantized*>(scratch);
-    std::byte* staged = scratch + quantized_bytes<X>(x.rows);
-    const auto stage_rows = [&](int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        std::byte* row = staged + r * stride_;
-        stage<X>(x.row(r), inputs_, stride_, row, by + r);
-        if (window_ != cut_.window) move_apart(row);
-      }
-    };
-    if (is_staged()) pool.parallel_for(x.rows, kStageGrain / inputs_ + 1, std::ref(stage_rows));
-    const std::byte* from = is_staged() ? staged : reinterpret_cast<const std::byte*>(x.row(0));
+    if constexpr (kWay == Way::kMixed) {
+      if (is_mixed(x.rows)) return run_mixed(x, y, epilogue, scratch, pool);
+    }
+    const auto* by = reinterpret_cast<const Quantized*>(scratch);
+    const std::byte* from = staged(x, scratch, pool);
     const RowBlocks blocks(x.rows, kTokens, stride_, kBlockBytes);
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = blocks.begin(i / groups_);
-        const Output out = {.outputs = outputs_,
-                            .sums = sums_.data(),
-                            .scales = scales_.data(),
-                            .by = std::is_same_v<T, int8_t> ? by + row : nullptr,
-                            .bias = epilogue.bias,
-                            .gelu = epilogue.gelu,
-                            .y = y.row(row)};
+        const Output out = output(epilogue, y.row(row), std::is_same_v<T, int8_t> ? by + row : nullptr);
         const int64_t tokens = blocks.rows(i / groups_);
         const Task task = {layout_,           i % groups_, from + row * stride_, stride_,
                            window_ * kXBytes, tokens,      blocks.tile(),        out};
@@ -122,7 +132,9 @@ class Avx512 : public Linear {
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
     if (in_columns(rows)) return static_cast<size_t>(columns_blocks(rows) * column_floats(rows)) * sizeof(float);
-    return static_cast<size_t>(quantized_bytes<X>(rows) + staged_bytes(rows));
+    const int64_t mixed =
+        is_mixed(rows) ? rows / MixedBlock::kFewest * MixedBlock::kFewest / 2 * columns_inputs() * kXBytes : 0;
+    return static_cast<size_t>(quantized_bytes<X>(rows) + staged_bytes(rows) + mixed);
   }
   [[nodiscard]] size_t weight_bytes() const override {
     return (weights_.size() + places_.size() + sums_.size() + scales_.size()) * sizeof(uint32_t);
@@ -142,6 +154,30 @@ class Avx512 : public Linear {
     for (int64_t i = layout_.windows - 1; i > 0; --i) {
       std::memmove(row + i * window_ * kXBytes, row + i * cut_.window * kXBytes, bytes);
     }
+  }
+  /// x as the code takes it, in `scratch` if it is not so already.
+  const std::byte* staged(MatrixView<const float> x, std::byte* scratch, ThreadPool& pool) const {
+    if (!is_staged()) return reinterpret_cast<const std::byte*>(x.row(0));
+    auto* by = reinterpret_cast<Quantized*>(scratch);
+    std::byte* rows = scratch + quantized_bytes<X>(x.rows);
+    const auto stage_rows = [&](int64_t begin, int64_t end) {
+      for (int64_t r = begin; r < end; ++r) {
+        std::byte* row = rows + r * stride_;
+        stage<X>(x.row(r), inputs_, stride_, row, by + r);
+        if (window_ != cut_.window) move_apart(row);
+      }
+    };
+    pool.parallel_for(x.rows, kStageGrain / inputs_ + 1, std::ref(stage_rows));
+    return rows;
+  }
+  [[nodiscard]] Output output(const Epilogue& epilogue, float* y, const Quantized* by = nullptr) const {
+    return {.outputs = outputs_,
+            .sums = sums_.data(),
+            .scales = scales_.data(),
+            .by = by,
+            .bias = epilogue.bias,
+            .gelu = epilogue.gelu,
+            .y = y};
   }
   // Pieces of scratch, each filled up to whole vectors.
   [[nodiscard]] int64_t staged_bytes(int64_t rows) const {
@@ -173,15 +209,47 @@ class Avx512 : public Linear {
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t b = i / groups_, row = b * width;
-        const Output out = {.outputs = outputs_,
-                            .sums = nullptr,
-                            .scales = nullptr,
-                            .by = nullptr,
-                            .bias = epilogue.bias,
-                            .gelu = epilogue.gelu,
-                            .y = y.row(row)};
+        const Output out = output(epilogue, y.row(row));
         const auto products = std::is_same_v<T, float> ? code()->f32_columns : code()->wide_bf16_columns;
         products({layout_, i % groups_, cut_.window, scratch + b * floats, width, std::min(width, x.rows - row), out});
+      }
+    };
+    pool.parallel_for(blocks * groups_, 1, std::ref(work));
+  }
+
+  [[nodiscard]] bool is_mixed(int64_t rows) const {
+    return kWay == Way::kMixed && layout_.places != nullptr && !layout_.paired && layout_.steps >= 4 &&
+           rows >= MixedBlock::kFewest;
+  }
+
+  void run_mixed(MatrixView<const float> x, MatrixView<float> y, const Epilogue& epilogue, std::byte* scratch,
+                 ThreadPool& pool) const {
+    const std::byte* from = staged(x, scratch, pool);
+    auto* transposed = reinterpret_cast<float*>(scratch + staged_bytes(x.rows));
+    const int64_t blocks = MixedBlock::count(x.rows), inputs = columns_inputs();
+    const auto columns_of = [&](const MixedBlock& block) { return transposed + block.row / 2 * inputs; };
+    constexpr int64_t kPanels = MixedBlock::kMost / 2 / kPanel;  // of a block that take the lanes, at most
+    const auto stage_panels = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const MixedBlock block = MixedBlock::at(x.rows, i / kPanels);
+        const int64_t token = i % kPanels * kPanel;
+        if (token >= block.columns) continue;
+        const float* first = x.row(block.row + block.tokens - block.columns + token);
+        code()->to_columns(first, inputs_, kPanel, inputs, block.columns, columns_of(block) + token);
+      }
+    };
+    pool.parallel_for(blocks * kPanels, kStageGrain / kPanel / inputs_ + 1, std::ref(stage_panels));
+    const auto work = [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const MixedBlock block = MixedBlock::at(x.rows, i / groups_);
+        const std::byte* rows = from + block.row * stride_;
+        const Output out = output(epilogue, y.row(block.row));
+        if (block.columns > 0) {
+          code()->f32_mixed({layout_, i % groups_, window_, rows, stride_, columns_of(block), block.tokens, out});
+        } else {
+          const int64_t tile = RowBlocks(block.tokens, kTokens, stride_, kBlockBytes).tile();
+          code()->f32({layout_, i % groups_, rows, stride_, window_ * kXBytes, block.tokens, tile, out});
+        }
       }
     };
     pool.parallel_for(blocks * groups_, 1, std::ref(work));
@@ -269,8 +337,10 @@ void add_avx512_kernels(std::vector<LinearKernel>& table) {
   const auto f32 = Precision::kF32, bf16 = Precision::kBf16, i8 = Precision::kInt8;
   const auto base = Target::kAvx512, vnni = Target::kAvx512Vnni, with_bf16 = Target::kAvx512Bf16;
   table.push_back({"dense_f32_avx512", f32, base, false, 32, takes_any, make<float, false>});
-  // The last is chosen. On AMD (Zen 4, Zen 5) shuffles are the faster (bench/notes/kernels.md).
+  // The last is chosen: loads are what Intel has to spare, and AMD (Zen 4) both (bench/notes/kernels.md).
   table.push_back({"nm_f32_avx512", f32, base, true, 32, fits, make<float, true>, cost<float>});
+  table.push_back(
+      {"nm_f32_avx512_mixed", f32, base, true, 32, fits, make<float, true, float, Way::kMixed>, cost<float>});
   table.push_back(
       {"nm_f32_avx512_lanes", f32, base, true, 32, fits, make<float, true, float, Way::kTokenLanes>, cost<float>});
   if (!is_intel()) std::swap(table.back(), table.end()[-2]);

@@ -85,9 +85,23 @@ struct ColumnsTask {
   Output out;
 };
 
+/// One group of y for some tokens, half of which take the lanes: x f32, N:M, 4 or 8 steps, not paired.
+struct MixedTask {
+  Layout weights;
+  int64_t group;
+  int64_t window;  ///< inputs
+  /// The first half: (tokens / 2, stride in bytes); whatever a window may read of it is there.
+  const std::byte* x;
+  int64_t stride;
+  const float* columns;  ///< the second half: (windows * window, tokens / 2), filled up with zeros
+  int64_t tokens;        ///< 128, 64 or 32
+  Output out;
+};
+
 struct Code {
   void (*f32)(const Task& task) noexcept;
   void (*f32_columns)(const ColumnsTask& task) noexcept;
+  void (*f32_mixed)(const MixedTask& task) noexcept;
   void (*wide_bf16)(const Task& task) noexcept;  ///< bf16 weights; x and products f32
   void (*wide_bf16_columns)(const ColumnsTask& task) noexcept;
   /// x (tokens, inputs) to out (columns, 16), rows `width` apart: transposed, with zeros beyond x. At most 16 tokens.

@@ -343,11 +343,12 @@ void quantize(const float* x, int64_t n, int levels, uint8_t* q, Quantized* by) 
 
 // columns_avx512.cc
 void f32_columns(const avx512::ColumnsTask& t) noexcept;
+void f32_mixed(const avx512::MixedTask& t) noexcept;
 void bf16_columns(const avx512::ColumnsTask& t) noexcept;
 void to_columns(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width, float* out) noexcept;
 
-const avx512::Code kAvx512Code = {run<F32>,  f32_columns, run<WideBF16>,    bf16_columns, to_columns,
-                                  run<BF16>, run<Int8>,   sparse<Int8Vbmi>, to_bf16,      quantize};
+const avx512::Code kAvx512Code = {run<F32>,  f32_columns, f32_mixed,        run<WideBF16>, bf16_columns, to_columns,
+                                  run<BF16>, run<Int8>,   sparse<Int8Vbmi>, to_bf16,       quantize};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES

@@ -78,6 +78,24 @@ HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int
   }
 }
 
+/// From a group's sums, tokens in the lanes, to y.
+void finish_columns(const Output& out, int64_t group, int64_t tokens, const Sums& sums) {
+  for (int64_t panel = 0; panel < kSparseGroup; ++panel) {
+    const Finish finish(out, group * kSparseGroup + panel);
+    for (int64_t from = 0; from < tokens; from += kPanel) {
+      __m512i rows[kPanel];
+#pragma GCC unroll 16
+      for (int i = 0; i < kPanel; ++i) {
+        rows[i] = _mm512_castps_si512(_mm512_load_ps(sums[panel * kPanel + i] + from));
+      }
+      transpose(rows);
+      for (int64_t i = 0; i < std::min(kPanel, tokens - from); ++i) {
+        finish.write(from + i, _mm512_castsi512_ps(rows[i]));
+      }
+    }
+  }
+}
+
 template <int kWeights, int kVectors, int kSteps>
 HWY_NOINLINE void group_of(const ColumnsTask& t) {
   alignas(64) Sums sums;
@@ -87,20 +105,7 @@ HWY_NOINLINE void group_of(const ColumnsTask& t) {
       add_lanes<kWeights, kVectors, kSteps>(t, o / kPanel, o % kPanel, first, last, sums + o);
     }
   }
-  for (int64_t panel = 0; panel < kSparseGroup; ++panel) {
-    const Finish finish(t.out, t.group * kSparseGroup + panel);
-    for (int64_t from = 0; from < t.tokens; from += kPanel) {
-      __m512i rows[kPanel];
-#pragma GCC unroll 16
-      for (int i = 0; i < kPanel; ++i) {
-        rows[i] = _mm512_castps_si512(_mm512_load_ps(sums[panel * kPanel + i] + from));
-      }
-      transpose(rows);
-      for (int64_t i = 0; i < std::min(kPanel, t.tokens - from); ++i) {
-        finish.write(from + i, _mm512_castsi512_ps(rows[i]));
-      }
-    }
-  }
+  finish_columns(t.out, t.group, t.tokens, sums);
 }
 
 template <int kWeights, int kVectors>
@@ -125,7 +130,149 @@ HWY_INLINE void columns(const ColumnsTask& t) {
   kFrom3[t.width / kPanel - 3](t);
 }
 
+/// sum + x w, here and not where the compiler would like it: products that shuffles feed and products that loads feed
+/// take turns, or the CPU's queues fill up with one kind.
+HWY_INLINE void add_product(__m512& sum, __m512 x, __m512 w) {
+  sum = _mm512_fmadd_ps(x, w, sum);
+  asm volatile("" : "+v"(sum));
+}
+
+/// 16 kVectors tokens go by shuffles, four at a time by two panels, and as many take the lanes, kLanes outputs at a
+/// time and strip by strip of x^T. A window is 8 products a step to either, and in the end each has added as many
+/// windows. (One function: cut in two, GCC 12 keeps sums on the stack, which takes 15 % more time.)
+template <int kVectors, int kSteps>
+HWY_NOINLINE void mixed_group(const MixedTask& t) {
+  constexpr int kRows = 4, kPanels = kSparseGroup;
+  constexpr int kProducts = kRows * kPanels, kLanes = kProducts / kVectors;
+  constexpr int64_t kWidth = kVectors * kPanel;
+  constexpr int64_t kStrip = 16 * kPanel / kWidth;  // windows of x^T, 16 KiB, that stay in the first-level cache
+  constexpr int64_t kStepWeights = kPanels * kPanel;
+  const Layout& w = t.weights;
+  const int64_t group_places = w.windows * kStepWeights, group_weights = group_places * kSteps;
+  const uint32_t* const weights = w.weights + t.group * group_weights;
+  const uint32_t* const places = w.places + t.group * group_places;
+  const auto fetch = [](const uint32_t* p) HWY_ATTR { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); };
+  const int64_t window_columns = t.window * kWidth;
+  alignas(64) Sums sums;  // of those who take the lanes
+
+  __m512 of_rows[kRows][kPanels], of_lanes[kLanes][kVectors];
+  const auto clear_rows = [&]() HWY_ATTR {
+#pragma GCC unroll 16
+    for (int i = 0; i < kProducts; ++i) of_rows[i / kPanels][i % kPanels] = _mm512_setzero_ps();
+  };
+  clear_rows();
+#pragma GCC unroll 16
+  for (int i = 0; i < kProducts; ++i) of_lanes[i / kVectors][i % kVectors] = _mm512_setzero_ps();
+
+  int64_t row = 0, n = 0;                // of the rows: the token and the window
+  int64_t output = 0, first = 0, m = 0;  // of the lanes: the output, where the strip begins and the window
+  while (row < kWidth) {
+    const int64_t last = std::min(first + kStrip, w.windows);  // of the strip
+    const int64_t together = std::min(w.windows - n, last - m);
+    const std::byte* x = t.x + row * t.stride + n * t.window * static_cast<int64_t>(sizeof(float));
+    const uint32_t* row_weights = weights + n * kSteps * kStepWeights;
+    const uint32_t* row_places = places + n * kStepWeights;
+    const float* columns = t.columns + m * window_columns;
+    const uint32_t* lane_weights = weights + m * kSteps * kStepWeights + output;
+    const uint32_t* lane_places = places + m * kStepWeights + output;
+    const bool last_rows = row + kRows == kWidth;
+    for (int64_t i = 0; i < together; ++i) {
+      if (last_rows) {  // the next group is fetched on the side, from far away perhaps
+#pragma GCC unroll 16
+        for (int k = 0; k < kSteps * kPanels; ++k) fetch(row_weights + group_weights + k * kPanel);
+#pragma GCC unroll 16
+        for (int p = 0; p < kPanels; ++p) fetch(row_places + group_places + p * kPanel);
+      }
+      __m512i line[kRows], place[kPanels];
+#pragma GCC unroll 16
+      for (int r = 0; r < kRows; ++r) line[r] = _mm512_loadu_si512(x + r * t.stride);
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p) place[p] = _mm512_loadu_si512(row_places + p * kPanel);
+      uint64_t rest[kLanes];
+#pragma GCC unroll 16
+      for (int l = 0; l < kLanes; ++l) rest[l] = lane_places[l];
+#pragma GCC unroll 16
+      for (int s = 0; s < kSteps; ++s) {
+        __m512 weight[kPanels];
+#pragma GCC unroll 16
+        for (int p = 0; p < kPanels; ++p) weight[p] = _mm512_loadu_ps(row_weights + p * kPanel);
+        __m512 factor;
+        const float* from;
+#pragma GCC unroll 16
+        for (int j = 0; j < kProducts; ++j) {
+          const int r = j / kPanels, p = j % kPanels, l = j / kVectors, v = j % kVectors;
+          __m512i selected = _mm512_permutexvar_epi32(place[p], line[r]);
+          asm volatile("" : "+v"(selected));
+          if (v == 0) {
+            factor = _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(lane_weights[l])));
+            from = columns + (rest[l] >> (4 * s) & 15) * kWidth;
+          }
+          add_product(of_lanes[l][v], _mm512_loadu_ps(from + v * kPanel), factor);
+          add_product(of_rows[r][p], _mm512_castsi512_ps(selected), weight[p]);
+        }
+#pragma GCC unroll 16
+        for (int p = 0; p < kPanels; ++p) place[p] = _mm512_srli_epi32(place[p], 4);
+        row_weights += kStepWeights;
+        lane_weights += kStepWeights;
+      }
+      x += t.window * sizeof(float);
+      columns += window_columns;
+      row_places += kStepWeights;
+      lane_places += kStepWeights;
+    }
+    n += together;
+    m += together;
+    if (n == w.windows) {
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p) {
+        const Finish finish(t.out, t.group * kPanels + p);
+#pragma GCC unroll 16
+        for (int r = 0; r < kRows; ++r) finish.write(row + r, of_rows[r][p]);
+      }
+      clear_rows();
+      row += kRows;
+      n = 0;
+    }
+    if (m == last) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kProducts; ++i) {
+        _mm512_store_ps(sums[output + i / kVectors] + i % kVectors * kPanel, of_lanes[i / kVectors][i % kVectors]);
+      }
+      output += kLanes;
+      if (output == kStepWeights) {
+        output = 0;
+        first = last;
+      }
+      m = first;
+#pragma GCC unroll 16
+      for (int i = 0; i < kProducts; ++i) {
+        const float* sum = sums[output + i / kVectors] + i % kVectors * kPanel;
+        of_lanes[i / kVectors][i % kVectors] = first == 0 ? _mm512_setzero_ps() : _mm512_load_ps(sum);
+      }
+    }
+  }
+  Output out = t.out;
+  out.y += kWidth * out.outputs;
+  finish_columns(out, t.group, kWidth, sums);
+}
+
+template <int kVectors>
+HWY_INLINE void mixed_steps(const MixedTask& t) {
+  t.weights.steps == 8 ? mixed_group<kVectors, 8>(t) : mixed_group<kVectors, 4>(t);
+}
+
 }  // namespace
+
+void f32_mixed(const MixedTask& t) noexcept {
+  switch (t.tokens / kPanel) {
+    case 8:
+      return mixed_steps<4>(t);
+    case 4:
+      return mixed_steps<2>(t);
+    default:
+      return mixed_steps<1>(t);
+  }
+}
 
 void f32_columns(const ColumnsTask& t) noexcept { columns<1>(t); }
 void bf16_columns(const ColumnsTask& t) noexcept { columns<2>(t); }
