@@ -53,7 +53,8 @@ struct Int8Shifted : Int8 {
   NXM_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_srlv_epi32(window, places); }
 };
 
-enum class Window { kRegister, kLoad, kBroadcast };
+/// kTurns: every other product takes what a load brings, without a selection.
+enum class Window { kRegister, kLoad, kBroadcast, kTurns };
 
 /// `kAtOnce` selections, then the products of as many earlier ones.
 template <class P, bool kSelect, Window kWindow, int kAtOnce = 1>
@@ -83,7 +84,9 @@ NXM_AVX512 void run(benchmark::State& state) {
           window = opaque(_mm512_broadcast_i32x4(_mm_load_si128(reinterpret_cast<const __m128i*>(from))));
         }
         windows[i / kShared] = window;
-        const __m512i x = kSelect ? opaque(P::select(opaque(window), places)) : window;
+        const bool loads = kWindow == Window::kTurns && i % 2 == 1;
+        if (loads) window = opaque(_mm512_load_si512(from));
+        const __m512i x = kSelect && !loads ? opaque(P::select(opaque(window), places)) : window;
         if (kAtOnce == 1) {
           sums[i] = opaque(P::product(sums[i], x, w));
           continue;
@@ -149,6 +152,7 @@ int main(int argc, char** argv) {
     const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
         {"f32/product", run<F32, false, Window::kRegister>},
         {"f32/vpermps", run<F32, true, Window::kRegister>},
+        {"f32/vpermps, every other a load", run<F32, true, Window::kTurns>},
         {"bf16/product", run<BF16, false, Window::kRegister>},
         {"bf16/vpermw", run<BF16, true, Window::kRegister>},
         {"int8/product", run<Int8, false, Window::kRegister>},

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "nxm/core/error.h"
+#include "nxm/core/widths.h"
 
 namespace nxm {
 
@@ -27,6 +28,17 @@ int64_t count_bad_groups(MatrixView<const float> weight, const Pattern& pattern,
     }
   }
   return bad;
+}
+
+NXM_WIDTHS int64_t count_different(const uint8_t* a, const uint8_t* b, int64_t n) {
+  constexpr int64_t kSome = 128;  // what a byte can count, so that GCC makes vectors of bytes
+  int64_t different = 0;
+  for (int64_t from = 0; from < n; from += kSome) {
+    uint8_t some = 0;
+    for (int64_t i = from; i < std::min(from + kSome, n); ++i) some = static_cast<uint8_t>(some + (a[i] != b[i]));
+    different += some;
+  }
+  return different;
 }
 
 }  // namespace
@@ -52,9 +64,7 @@ int64_t count_kept(ConstMaskView mask) {
 
 int64_t hamming_distance(ConstMaskView a, ConstMaskView b) {
   require(a.rows == b.rows && a.cols == b.cols, "hamming_distance: masks of different shapes");
-  int64_t different = 0;
-  for (int64_t i = 0; i < a.size(); ++i) different += a.data[i] != b.data[i];
-  return different;
+  return count_different(a.data, b.data, a.size());
 }
 
 void apply_mask(MatrixView<float> weight, ConstMaskView mask) {

@@ -13,23 +13,40 @@
 namespace nxm {
 namespace {
 
-ConstMaskView view_of(const at::Tensor& mask) { return {mask.const_data_ptr<uint8_t>(), mask.size(0), mask.size(1)}; }
+struct LayerStep {
+  DualSums sums;
+  int64_t moved = 0, moved_from_first = 0;  // of the mask's entries
+  LayerStep& operator+=(const LayerStep& other) {
+    sums += other.sums;
+    moved += other.moved;
+    moved_from_first += other.moved_from_first;
+    return *this;
+  }
+};
 
-// U <- U + W - Z, and the sums that residuals are made of.
-DualSums step_layer(const at::Tensor& w, const at::Tensor& z, const AdmmLayer& layer, ThreadPool& pool) {
+// U <- U + W - Z, the sums that residuals are made of, and what moved of the mask.
+LayerStep step_layer(const at::Tensor& w, const at::Tensor& z, const at::Tensor& mask, const AdmmLayer& layer,
+                     ThreadPool& pool) {
   constexpr int64_t kStretch = 1 << 15;  // as in core/projection.cc
-  std::vector<DualSums> sums(static_cast<size_t>((w.numel() + kStretch - 1) / kStretch));
+  std::vector<LayerStep> steps(static_cast<size_t>((w.numel() + kStretch - 1) / kStretch));
   const DualArrays all{w.const_data_ptr<float>(), z.const_data_ptr<float>(), layer.z.const_data_ptr<float>(),
                        layer.u.data_ptr<float>(), w.numel()};
-  pool.parallel_for(static_cast<int64_t>(sums.size()), 1, [&](int64_t begin, int64_t end) {
+  const auto* masks = mask.const_data_ptr<uint8_t>();
+  const auto* before = layer.mask.const_data_ptr<uint8_t>();
+  const auto* first = layer.first_mask.const_data_ptr<uint8_t>();
+  pool.parallel_for(static_cast<int64_t>(steps.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t from = i * kStretch;
-      sums[static_cast<size_t>(i)] = dual_step(
-          {all.weight + from, all.z + from, all.z_before + from, all.u + from, std::min(kStretch, all.size - from)});
+      const int64_t from = i * kStretch, size = std::min(kStretch, all.size - from);
+      const auto moved_from = [&](const uint8_t* other) {
+        return hamming_distance({masks + from, 1, size}, {other + from, 1, size});
+      };
+      steps[static_cast<size_t>(i)] = {
+          dual_step({all.weight + from, all.z + from, all.z_before + from, all.u + from, size}), moved_from(before),
+          moved_from(first)};
     }
   });
-  DualSums total;
-  for (const DualSums& part : sums) total += part;
+  LayerStep total;
+  for (const LayerStep& part : steps) total += part;
   return total;
 }
 
@@ -90,23 +107,22 @@ void admm_start(AdmmLayer& layer, const Pattern& pattern, ThreadPool& pool) {
 
 AdmmReport admm_update(std::vector<AdmmLayer>& layers, const Pattern& pattern, double dual, ThreadPool& pool) {
   at::NoGradGuard no_gradient;
-  DualSums sums;
-  int64_t entries = 0, moved = 0, moved_from_first = 0;
+  LayerStep all;
+  int64_t entries = 0;
   for (AdmmLayer& layer : layers) {
     const at::Tensor w = on_cpu(layer.weight);
     at::Tensor mask;
     const at::Tensor z = project_layer(layer, dual == 0 ? w : at::add(w, layer.u, dual), pattern, pool, &mask);
-    sums += step_layer(w, z, layer, pool);
+    all += step_layer(w, z, mask, layer, pool);
     entries += w.numel();
-    moved += hamming_distance(view_of(mask), view_of(layer.mask));
-    moved_from_first += hamming_distance(view_of(mask), view_of(layer.first_mask));
     layer.z = z;
     layer.mask = mask;
   }
+  const DualSums& sums = all.sums;
   const double scale = sums.weight > 0 ? 1 / std::sqrt(sums.weight) : 0;
   const double share = entries > 0 ? 1 / static_cast<double>(entries) : 0;
   return {std::sqrt(sums.apart) * scale, std::sqrt(sums.step) * scale, sums.u > 0 ? std::sqrt(sums.step / sums.u) : 0,
-          static_cast<double>(moved) * share, static_cast<double>(moved_from_first) * share};
+          static_cast<double>(all.moved) * share, static_cast<double>(all.moved_from_first) * share};
 }
 
 double balance_rho(double rho, bool settle, const AdmmReport& report, std::vector<AdmmLayer>& layers) {
