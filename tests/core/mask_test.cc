@@ -70,6 +70,26 @@ TEST(Mask, DistanceAndCountFollowTheFlipsMade) {
   EXPECT_THROW(hamming_distance(view_a, {b.data(), 7, 5}), ContractError);
 }
 
+TEST(Mask, DistanceOfLargeMasksIsCountedInFull) {
+  Rng rng(3, "hamming");
+  for (const int64_t size : {1, 127, 128, 129, 255, 256, 257, 4097}) {
+    std::vector<uint8_t> a(static_cast<size_t>(size)), opposite(a.size()), other(a.size());
+    int64_t different = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      a[i] = static_cast<uint8_t>(rng.below(2));
+      opposite[i] = static_cast<uint8_t>(1 - a[i]);
+      other[i] = static_cast<uint8_t>(rng.below(2));
+      different += other[i] != a[i] ? 1 : 0;
+    }
+    const auto distance_to = [&](const std::vector<uint8_t>& b) {
+      return hamming_distance({a.data(), 1, size}, {b.data(), 1, size});
+    };
+    EXPECT_EQ(distance_to(a), 0);
+    EXPECT_EQ(distance_to(opposite), size);
+    EXPECT_EQ(distance_to(other), different);
+  }
+}
+
 TEST(Mask, PrunedWeightsBecomePlusZeroWhateverTheyWere) {
   std::vector<float> w = {std::nanf(""), -1.0F, -0.0F, INFINITY, -0.0F, 2.5F};
   const std::vector<uint8_t> mask = {0, 0, 0, 0, 1, 1};
