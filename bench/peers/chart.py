@@ -66,4 +66,5 @@ def main():
     print("\n".join(svg(rows, args.title)))
 
 
-main()
+if __name__ == "__main__":
+    main()

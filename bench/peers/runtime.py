@@ -247,4 +247,5 @@ def main():
             print(f"{row['case']:15} {row['precision']:5}{cells}   {ratios}")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -82,4 +82,5 @@ def main():
     print("\n".join(table))
 
 
-main()
+if __name__ == "__main__":
+    main()
