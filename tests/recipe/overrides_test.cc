@@ -29,6 +29,8 @@ TEST(Overrides, ReachEveryPart) {
   EXPECT_EQ(set({"stage.admm.rho=2"}).stages[1].rho, 2);
   EXPECT_EQ(set({"stage.admm-2.rho=2"}).stages[3].rho, 2);
   EXPECT_EQ(set({"stage.tail.epochs=4"}).stages[2].epochs, 4);
+  EXPECT_EQ(set({"seed = 9"}).seed, 9u) << "as a recipe has it";
+  EXPECT_EQ(set({" model.path\t=  /x/y z "}).model, "/x/y z");
   EXPECT_EQ(set({"stage.1.rho=1", "stage.1.rho=2"}).stages[1].rho, 2) << "the last one counts";
 }
 
@@ -45,6 +47,7 @@ TEST(Overrides, ErrorsQuoteThem) {
   } cases[] = {
       {"seed", "expected key=value"},
       {"=3", "expected key=value"},
+      {" =3", "expected key=value"},
       {"", "expected key=value"},
       {"sed=3", "did you mean 'seed'?"},
       {"lr=3", "it belongs in [[stage]]"},

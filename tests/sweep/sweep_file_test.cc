@@ -15,7 +15,7 @@ TEST(SweepFile, EveryKey) {
 baseline = "asp"
 baseline_at = { stage.admm.rho = 1e-3 }
 threads = 2
-set = ["keep_stages=false", "task.data=my glue", "model.path=org/name"]
+set = ["keep_stages=false", "task.data = my glue", "model.path=org/name"]
 [axes]
 seed = [1, 2]
 stage.admm.rho = [1e-3, 1e-2]

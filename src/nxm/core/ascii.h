@@ -15,4 +15,10 @@ inline std::string ascii_lower(std::string_view text) {
   return lower;
 }
 
+/// Without the spaces and tabs at its ends.
+inline std::string_view ascii_trim(std::string_view text) {
+  const size_t first = std::min(text.find_first_not_of(" \t"), text.size());
+  return text.substr(first, text.find_last_not_of(" \t") + 1 - first);
+}
+
 }  // namespace nxm

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <vector>
 
+#include "nxm/core/ascii.h"
 #include "nxm/core/error.h"
 #include "nxm/core/suggest.h"
 #include "nxm/recipe/stages.h"
@@ -54,10 +55,10 @@ toml::table parse_value(std::string_view value, std::string_view where) {
 void apply_override(toml::table& recipe, std::string_view text) {
   const std::string where = fmt::format("{}{}", kSetSource, text);
   const size_t equals = text.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
+  std::string_view key = ascii_trim(text.substr(0, equals));
+  if (equals == std::string_view::npos || key.empty()) {
     fail_usage(where, "expected key=value, as in --set stage.1.rho=4e-3");
   }
-  std::string_view key = text.substr(0, equals);
   std::string_view section;
   toml::node* owner = &recipe;
   if (const size_t dot = key.find('.'); dot != std::string_view::npos) {
@@ -77,7 +78,7 @@ void apply_override(toml::table& recipe, std::string_view text) {
     fail_usage(where, "unknown key {} in {}{}", quoted_toml(key), section_title(section), suggest_key(section, key));
   }
   if (!owner->is_table()) fail_usage(where, "{} is not a table in the recipe", section_title(section));
-  toml::table value = parse_value(text.substr(equals + 1), where);
+  toml::table value = parse_value(ascii_trim(text.substr(equals + 1)), where);
   if (value.size() != 1) fail_usage(where, "expected one value");
   owner->as_table()->insert_or_assign(key, std::move(*value.get("v")));
 }

@@ -8,8 +8,8 @@
 
 namespace nxm {
 
-/// `text` as "seed=7", "task.limit=100", "stage.1.rho=4e-3" (stages count from 0) or "stage.admm.rho=4e-3". The value
-/// is TOML; what is not TOML is taken as text. Throws UsageError("--set …").
+/// `text` as "seed=7", "task.limit=100", "stage.1.rho=4e-3" (stages count from 0) or "stage.admm.rho=4e-3". Spaces
+/// around the = do not count. The value is TOML; what is not TOML is taken as text. Throws UsageError("--set …").
 void apply_override(toml::table& recipe, std::string_view text);
 
 }  // namespace nxm

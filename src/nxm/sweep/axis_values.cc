@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "nxm/core/ascii.h"
 #include "nxm/core/error.h"
 #include "nxm/recipe/value.h"
 
@@ -42,10 +43,10 @@ std::string label_of(const toml::node& node) { return node.is_string() ? node.as
 // the hub, and a stage's teacher may be another stage: only "./name" and "../name" are paths for certain.
 std::string rebased(const std::string& set, const fs::path& folder) {
   const size_t equals = std::min(set.find('='), set.size());
-  const std::string key = set.substr(0, equals);
+  const std::string key(ascii_trim(std::string_view(set).substr(0, equals)));
   const bool teacher = key.ends_with(".teacher");
   if ((key != "model.path" && key != "task.data" && !teacher) || equals == set.size()) return set;
-  std::string text = set.substr(equals + 1);
+  std::string text(ascii_trim(std::string_view(set).substr(equals + 1)));
   if (text.starts_with('"') || text.starts_with('\'')) {
     text = parse_toml("v = " + text, kSetSource)["v"].value_or(text);
   }
