@@ -202,7 +202,7 @@ HWY_NOINLINE void mixed_group(const MixedTask& t) {
         for (int j = 0; j < kProducts; ++j) {
           const int r = j / kPanels, p = j % kPanels, l = j / kVectors, v = j % kVectors;
           __m512i selected = _mm512_permutexvar_epi32(place[p], line[r]);
-          asm volatile("" : "+v"(selected));
+          asm volatile("" : "+v"(selected));  // as in add_product()
           if (v == 0) {
             factor = _mm512_castsi512_ps(_mm512_set1_epi32(static_cast<int>(lane_weights[l])));
             from = columns + (rest[l] >> (4 * s) & 15) * kWidth;
