@@ -7,6 +7,7 @@
 #include <benchmark/benchmark.h>
 
 #include <utility>
+#include <vector>
 
 #include "nxm/kernels/target.h"
 
@@ -46,6 +47,13 @@ struct BF16 {
 struct Int8 {
   NXM_INLINE __m512i select(__m512i window, __m512i places) { return _mm512_shuffle_epi8(window, places); }
   NXM_INLINE __m512i product(__m512i sum, __m512i x, __m512i w) { return _mm512_dpbusd_epi32(sum, x, w); }
+};
+
+/// Without VNNI.
+struct Int8In16 : Int8 {
+  NXM_INLINE __m512i product(__m512i sum, __m512i x, __m512i w) {
+    return _mm512_add_epi32(sum, opaque(_mm512_madd_epi16(_mm512_maddubs_epi16(x, w), opaque(_mm512_set1_epi16(1)))));
+  }
 };
 
 /// Another way to move bytes about, which selects too little by itself.
@@ -148,29 +156,35 @@ NXM_AVX2 void run_avx2(benchmark::State& state) {
 
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
-  if (nxm::available_targets().back() >= nxm::Target::kAvx512Bf16) {
-    const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
-        {"f32/product", run<F32, false, Window::kRegister>},
-        {"f32/vpermps", run<F32, true, Window::kRegister>},
-        {"f32/vpermps, every other a load", run<F32, true, Window::kTurns>},
-        {"bf16/product", run<BF16, false, Window::kRegister>},
-        {"bf16/vpermw", run<BF16, true, Window::kRegister>},
-        {"int8/product", run<Int8, false, Window::kRegister>},
-        {"int8/vpshufb", run<Int8, true, Window::kRegister>},
-        {"int8/vpshufb, four, then four products", run<Int8, true, Window::kRegister, 4>},
-        {"int8/vpsrlvd", run<Int8Shifted, true, Window::kRegister>},
-        {"int8/vpshufb, a load for four", run<Int8, true, Window::kLoad>},
-        {"int8/vpshufb, a broadcast for four", run<Int8, true, Window::kBroadcast>}};
+  const auto has = [](nxm::Target target) { return nxm::includes(nxm::available_targets().back(), target); };
+  using Cases = std::vector<std::pair<const char*, void (*)(benchmark::State&)>>;
+  const auto add = [](const Cases& cases) {
     for (const auto& [name, function] : cases) benchmark::RegisterBenchmark(name, function);
+  };
+  if (has(nxm::Target::kAvx512)) {
+    add({{"f32/product", run<F32, false, Window::kRegister>},
+         {"f32/vpermps", run<F32, true, Window::kRegister>},
+         {"f32/vpermps, every other a load", run<F32, true, Window::kTurns>},
+         {"int8 in 16 bits/product", run<Int8In16, false, Window::kRegister>},
+         {"int8 in 16 bits/vpshufb", run<Int8In16, true, Window::kRegister>}});
   }
-  if (nxm::available_targets().back() >= nxm::Target::kAvx2) {
-    const std::pair<const char*, void (*)(benchmark::State&)> cases[] = {
-        {"avx2 f32/product", run_avx2<Select::kNone>},
-        {"avx2 f32/vpshufb", run_avx2<Select::kHalf>},
-        {"avx2 f32/vpermps", run_avx2<Select::kWhole>},
-        {"avx2 f32/vpermps, one for two", run_avx2<Select::kWholeForTwo>},
-        {"avx2 f32/two vpermilps and vblendvps", run_avx2<Select::kHalves>}};
-    for (const auto& [name, function] : cases) benchmark::RegisterBenchmark(name, function);
+  if (has(nxm::Target::kAvx512Bf16)) {
+    add({{"bf16/product", run<BF16, false, Window::kRegister>}, {"bf16/vpermw", run<BF16, true, Window::kRegister>}});
+  }
+  if (has(nxm::Target::kAvx512Vnni)) {
+    add({{"int8/product", run<Int8, false, Window::kRegister>},
+         {"int8/vpshufb", run<Int8, true, Window::kRegister>},
+         {"int8/vpshufb, four, then four products", run<Int8, true, Window::kRegister, 4>},
+         {"int8/vpsrlvd", run<Int8Shifted, true, Window::kRegister>},
+         {"int8/vpshufb, a load for four", run<Int8, true, Window::kLoad>},
+         {"int8/vpshufb, a broadcast for four", run<Int8, true, Window::kBroadcast>}});
+  }
+  if (has(nxm::Target::kAvx2)) {
+    add({{"avx2 f32/product", run_avx2<Select::kNone>},
+         {"avx2 f32/vpshufb", run_avx2<Select::kHalf>},
+         {"avx2 f32/vpermps", run_avx2<Select::kWhole>},
+         {"avx2 f32/vpermps, one for two", run_avx2<Select::kWholeForTwo>},
+         {"avx2 f32/two vpermilps and vblendvps", run_avx2<Select::kHalves>}});
   }
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -127,6 +127,23 @@ TEST_P(EveryKernel, EqualsTheReferenceForManyTokens) {
   }
 }
 
+TEST_P(EveryKernel, EqualsTheReferenceForMoreInputsThanCachesHold) {
+  const LinearKernel& kernel = GetParam();
+  if (!testing::runs_here(kernel.needs)) GTEST_SKIP() << "needs " << name_of(kernel.needs);
+  ThreadPool pool(1);
+  Rng rng(9, kernel.name);
+  const int64_t rows = 70, inputs = 2100, outputs = 205;
+  for (const std::string pattern : {"dense", "2:4"}) {
+    const Layer layer(pattern, DType::kF32, outputs, inputs, rng);
+    if (!kernel.takes(layer.source)) continue;
+    const auto x = normal(rows * inputs, rng);
+    const Epilogue epilogue{layer.bias.data(), false};
+    const Expected want = expected(layer, kernel.precision, kernel.x_bits, x, rows, epilogue, pool);
+    expect_equal(run(*kernel.make(layer.source), x, rows, inputs, outputs, epilogue, pool), want,
+                 fmt::format("{} {}", kernel.name, pattern));
+  }
+}
+
 TEST_P(EveryKernel, AnActivationThatIsNotFiniteIsNotAnswered) {
   const LinearKernel& kernel = GetParam();
   if (!testing::runs_here(kernel.needs)) GTEST_SKIP() << "needs " << name_of(kernel.needs);

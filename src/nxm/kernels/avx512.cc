@@ -23,6 +23,10 @@ using namespace avx512;
 
 /// Bytes of activations that stay in the second-level cache while the groups of panels go by.
 constexpr int64_t kBlockBytes = int64_t{512} * 1024;
+/// Of x and a group of weights: beyond it some of x would leave the second-level cache while the weights go by.
+constexpr int64_t kFarBytes = int64_t{768} * 1024;
+/// Then: tokens of a block, and inputs that go together.
+constexpr int64_t kFarRows = 128, kFarInputs = 768;
 /// How a pattern's groups become windows and steps (avx512.h).
 struct Cut {
   int64_t window, kept;  ///< inputs of a window, and weights kept of them
@@ -39,8 +43,8 @@ Cut cut_of(const Pattern& pattern, int64_t weights) {
 }
 
 /// N:M. For activations of f32, in columns_avx512.cc: kTokenLanes, tokens are in the lanes where they fill enough of
-/// them; kMixed, half of them are. For int8: kVbmi, by AVX512-VBMI.
-enum class Way { kPlain, kTokenLanes, kMixed, kVbmi };
+/// them; kMixed, half of them are. For int8: kIn16, without AVX512-VNNI, dense too; kVbmi, by AVX512-VBMI.
+enum class Way { kPlain, kTokenLanes, kMixed, kIn16, kVbmi };
 
 /// kMixed: rows in blocks of 128 tokens, one of 64, one of 32 and a shorter one, those that are needed. The shorter one
 /// goes by shuffles alone.
@@ -106,25 +110,15 @@ class Avx512 : public Linear {
     }
     const auto* by = reinterpret_cast<const Quantized*>(scratch);
     const std::byte* from = staged(x, scratch, pool);
+    if (layout_.places == nullptr && is_far(std::min(x.rows, kFarRows) * stride_)) {
+      return run_parts(x.rows, from, y, epilogue, pool);
+    }
     const RowBlocks blocks(x.rows, kTokens, stride_, kBlockBytes);
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
         const int64_t row = blocks.begin(i / groups_);
         const Output out = output(epilogue, y.row(row), std::is_same_v<T, int8_t> ? by + row : nullptr);
-        const int64_t tokens = blocks.rows(i / groups_);
-        const Task task = {layout_,           i % groups_, from + row * stride_, stride_,
-                           window_ * kXBytes, tokens,      blocks.tile(),        out};
-        if constexpr (std::is_same_v<T, float>) {
-          code()->f32(task);
-        } else if constexpr (std::is_same_v<X, float>) {
-          code()->wide_bf16(task);
-        } else if constexpr (std::is_same_v<T, uint16_t>) {
-          code()->bf16(task);
-        } else if constexpr (kWay == Way::kVbmi) {
-          code()->int8_vbmi(task);
-        } else {
-          code()->int8(task);
-        }
+        multiply(task(i % groups_, from + row * stride_, blocks.rows(i / groups_), blocks.tile(), out));
       }
     };
     pool.parallel_for(blocks.count() * groups_, 1, std::ref(work));
@@ -141,13 +135,66 @@ class Avx512 : public Linear {
   }
 
  private:
-  static constexpr int64_t kXBytes = sizeof(X);                      // of an activation as the code takes it
-  static constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);  // of a lane
+  static constexpr int64_t kXBytes = sizeof(X);                                 // of an activation as the code takes it
+  static constexpr int64_t kWeights = sizeof(uint32_t) / sizeof(T);             // of a lane
+  static constexpr int kBits = kWay == Way::kIn16 ? kInt8BitsIn16 : kInt8Bits;  // int8: of an activation
 
   [[nodiscard]] int64_t steps() const { return layout_.windows * cut_.steps; }
   [[nodiscard]] int64_t place_panels() const { return layout_.paired ? 1 : group_; }
   /// Is x copied into scratch first?
   [[nodiscard]] bool is_staged() const { return !std::is_same_v<X, float> || stride_ != inputs_ * kXBytes; }
+  [[nodiscard]] Task task(int64_t group, const std::byte* x, int64_t tokens, int64_t tile, const Output& out) const {
+    return {layout_, group, x, stride_, window_ * kXBytes, tokens, tile, out, 0, layout_.windows, nullptr};
+  }
+  static void multiply(const Task& task) {
+    if constexpr (std::is_same_v<T, float>) {
+      code()->f32(task);
+    } else if constexpr (std::is_same_v<X, float>) {
+      code()->wide_bf16(task);
+    } else if constexpr (std::is_same_v<T, uint16_t>) {
+      code()->bf16(task);
+    } else if constexpr (kWay == Way::kIn16) {
+      code()->int8_in16(task);
+    } else if constexpr (kWay == Way::kVbmi) {
+      code()->int8_vbmi(task);
+    } else {
+      code()->int8(task);
+    }
+  }
+  [[nodiscard]] bool is_far(int64_t x_bytes) const {
+    return std::is_same_v<X, float> &&
+           x_bytes + steps() * group_ * kPanel * static_cast<int64_t>(sizeof(uint32_t)) > kFarBytes;
+  }
+  /// Dense, x far: some groups take turns over a part of the windows, whose x stays.
+  void run_parts(int64_t rows, const std::byte* x, MatrixView<float> y, const Epilogue& epilogue,
+                 ThreadPool& pool) const {
+    constexpr int64_t kPart = kFarInputs / (4 * kWeights);  // windows
+    const RowBlocks blocks(rows, kTokens, 1, kFarRows);
+    const int64_t together = groups_together(blocks.count(), pool);
+    const int64_t tasks = ceil_div(groups_, together);  // of a block
+    const auto work = [&](int64_t begin, int64_t end) {
+      alignas(kVector) int32_t sums[kMostGroups][kFarRows * kDenseGroup * kPanel];
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t row = blocks.begin(i / tasks), first_group = i % tasks * together;
+        const int64_t last_group = std::min(first_group + together, groups_);
+        const Output out = output(epilogue, y.row(row));
+        for (int64_t first = 0; first < layout_.windows; first += kPart) {
+          for (int64_t group = first_group; group < last_group; ++group) {
+            Task part = task(group, x + row * stride_, blocks.rows(i / tasks), blocks.tile(), out);
+            part.first = first;
+            part.last = std::min(first + kPart, layout_.windows);
+            part.sums = sums[group - first_group];
+            multiply(part);
+          }
+        }
+      }
+    };
+    pool.parallel_for(blocks.count() * tasks, 1, std::ref(work));
+  }
+  /// As many as leave each thread two tasks.
+  [[nodiscard]] int64_t groups_together(int64_t blocks, const ThreadPool& pool) const {
+    return std::clamp(blocks * groups_ / (2 * pool.size()), int64_t{1}, kMostGroups);
+  }
   /// A row of windows that are kWindowInputs apart, of one whose windows follow each other.
   void move_apart(std::byte* row) const {
     const auto bytes = static_cast<size_t>(cut_.window * kXBytes);
@@ -163,7 +210,7 @@ class Avx512 : public Linear {
     const auto stage_rows = [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
         std::byte* row = rows + r * stride_;
-        stage<X>(x.row(r), inputs_, stride_, row, by + r);
+        stage<X>(x.row(r), inputs_, stride_, row, by + r, kBits);
         if (window_ != cut_.window) move_apart(row);
       }
     };
@@ -206,15 +253,20 @@ class Avx512 : public Linear {
       }
     };
     pool.parallel_for(blocks * panels, kStageGrain / kPanel / inputs_ + 1, std::ref(stage_panels));
+    const bool far = is_far(floats * static_cast<int64_t>(sizeof(float)));
+    const int64_t together = far ? groups_together(blocks, pool) : 1;
+    const int64_t tasks = ceil_div(groups_, together);  // of a block
     const auto work = [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t b = i / groups_, row = b * width;
+        const int64_t b = i / tasks, row = b * width, group = i % tasks * together;
+        const int64_t groups = std::min(together, groups_ - group);
         const Output out = output(epilogue, y.row(row));
         const auto products = std::is_same_v<T, float> ? code()->f32_columns : code()->wide_bf16_columns;
-        products({layout_, i % groups_, cut_.window, scratch + b * floats, width, std::min(width, x.rows - row), out});
+        const int64_t tokens = std::min(width, x.rows - row);
+        products({layout_, group, groups, cut_.window, scratch + b * floats, width, tokens, out});
       }
     };
-    pool.parallel_for(blocks * groups_, 1, std::ref(work));
+    pool.parallel_for(blocks * tasks, 1, std::ref(work));
   }
 
   [[nodiscard]] bool is_mixed(int64_t rows) const {
@@ -349,6 +401,9 @@ void add_avx512_kernels(std::vector<LinearKernel>& table) {
       {"nm_bf16_avx512f", bf16, base, true, 32, fits, make<uint16_t, true, float, Way::kTokenLanes>, cost<uint16_t>});
   table.push_back({"dense_bf16_avx512", bf16, with_bf16, false, 16, takes_any, make<uint16_t, false>});
   table.push_back({"nm_bf16_avx512", bf16, with_bf16, true, 16, fits, make<uint16_t, true>, cost<uint16_t>});
+  const auto dense_in16 = make<int8_t, false, int8_t, Way::kIn16>, in16 = make<int8_t, true, int8_t, Way::kIn16>;
+  table.push_back({"dense_int8_avx512bw", i8, base, false, kInt8BitsIn16, takes_any, dense_in16});
+  table.push_back({"nm_int8_avx512bw", i8, base, true, kInt8BitsIn16, fits, in16, cost<int8_t>});
   table.push_back({"dense_int8_avx512", i8, vnni, false, kInt8Bits, takes_any, make<int8_t, false>});
   table.push_back({"nm_int8_avx512", i8, vnni, true, kInt8Bits, fits, make<int8_t, true>, cost<int8_t>});
   if (has_vbmi()) {

@@ -68,19 +68,26 @@ struct Task {
   int64_t tokens;
   int64_t tile;  ///< tokens at a time, at most kTokens
   Output out;
+  /// Dense: the windows to add, and where sums wait from one task for the next: (tokens, kDenseGroup * kPanel). All of
+  /// them have been added, and y is written, when `last` is the last one.
+  int64_t first, last;
+  int32_t* sums;
 };
 
 /// Tokens that take the lanes, at most and at least, where tokens are in lanes instead of outputs: x f32, N:M, not
 /// paired.
 constexpr int64_t kMostColumns = 128, kFewestColumns = 48;
 
-/// One group of y for some tokens.
+/// Groups that take turns over a part of x's inputs, at most, where all of them would leave the second-level cache.
+constexpr int64_t kMostGroups = 4;
+
+/// Some groups of y for some tokens.
 struct ColumnsTask {
   Layout weights;
-  int64_t group;
-  int64_t window;  ///< inputs
-  const float* x;  ///< (windows * window, width), filled up with zeros
-  int64_t width;   ///< tokens, rounded up to a multiple of 16; kFewestColumns to kMostColumns
+  int64_t group, groups;  ///< the first, and how many: kMostGroups at most
+  int64_t window;         ///< inputs
+  const float* x;         ///< (windows * window, width), filled up with zeros
+  int64_t width;          ///< tokens, rounded up to a multiple of 16; kFewestColumns to kMostColumns
   int64_t tokens;
   Output out;
 };
@@ -107,8 +114,9 @@ struct Code {
   /// x (tokens, inputs) to out (columns, 16), rows `width` apart: transposed, with zeros beyond x. At most 16 tokens.
   void (*to_columns)(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width,
                      float* out) noexcept;
-  void (*bf16)(const Task& task) noexcept;  ///< needs AVX512-BF16
-  void (*int8)(const Task& task) noexcept;  ///< needs AVX512-VNNI
+  void (*bf16)(const Task& task) noexcept;       ///< needs AVX512-BF16
+  void (*int8_in16)(const Task& task) noexcept;  ///< x of 7 bits
+  void (*int8)(const Task& task) noexcept;       ///< needs AVX512-VNNI
   /// N:M from whole vectors of x, where the other repeats each window: half its traffic or less. Needs AVX512-VBMI too.
   void (*int8_vbmi)(const Task& task) noexcept;
   /// Rounds to nearest even. Needs AVX512-BF16.

@@ -89,6 +89,17 @@ struct Int8 {
   static HWY_INLINE __m512i place(__m512i places, int /*i*/) { return places; }
 };
 
+/// Without AVX512-VNNI; x of 7 bits, so that two products fit 16 bits.
+struct Int8In16 : Int8 {
+  static HWY_INLINE Sum dot(Sum sum, __m512i x, __m512i w) {
+    __m512i fours = _mm512_madd_epi16(_mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1));
+    asm("" : "+v"(fours));  // keeps Clang from making an instruction of AVX512-VNNI of this addition and the last one
+    sum = _mm512_add_epi32(sum, fours);
+    asm("" : "+v"(sum));  // as in Int8
+    return sum;
+  }
+};
+
 struct Int8Vbmi : Int8 {
   static constexpr int64_t kWindows = 4;
   static HWY_INLINE __m512i line(const std::byte* x) { return _mm512_loadu_si512(x); }
@@ -124,23 +135,27 @@ HWY_INLINE void clear(typename P::Sum (&sum)[kSplit][kTokens][kPanels]) {
   }
 }
 
-/// Adds the sums of a tile up over its parts and writes them to y, from token `from` on.
-template <class P, bool kPaired, int kSplit, int kTokens, int kPanels>
-HWY_INLINE void write(const Task& t, int64_t from, typename P::Sum (&sum)[kSplit][kTokens][kPanels]) {
+/// Adds the sums of a tile up over its parts, into the first one.
+template <class P, int kSplit, int kTokens, int kPanels>
+HWY_INLINE void add_up(typename P::Sum (&sum)[kSplit][kTokens][kPanels]) {
 #pragma GCC unroll 16
-  for (int i = 0; i < kTokens; ++i) {
+  for (int s = 1; s < kSplit; ++s) {
 #pragma GCC unroll 16
-    for (int s = 1; s < kSplit; ++s) {
+    for (int i = 0; i < kTokens; ++i) {
 #pragma GCC unroll 16
       for (int p = 0; p < kPanels; ++p) sum[0][i][p] = P::add(sum[0][i][p], sum[s][i][p]);
     }
-    if constexpr (kPaired) take_turns(sum[0][i][0], sum[0][i][1]);
   }
+}
+
+/// Writes the sums of a tile to y, from token `from` on.
+template <class P, int kTokens, int kPanels>
+HWY_INLINE void write(const Task& t, int64_t from, const typename P::Sum (&sum)[kTokens][kPanels]) {
 #pragma GCC unroll 16
   for (int p = 0; p < kPanels; ++p) {
     const Finish finish(t.out, t.group * kPanels + p);
 #pragma GCC unroll 16
-    for (int i = 0; i < kTokens; ++i) finish.write(from + i, sum[0][i][p]);
+    for (int i = 0; i < kTokens; ++i) finish.write(from + i, sum[i][p]);
   }
 }
 
@@ -205,7 +220,12 @@ HWY_NOINLINE void sparse_tile(const Task& t, int64_t from) {
       }
     }
   }
-  write<P, kPaired>(t, from, sum);
+  add_up<P>(sum);
+  if constexpr (kPaired) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kTokens; ++i) take_turns(sum[0][i][0], sum[0][i][1]);
+  }
+  write<P>(t, from, sum[0]);
 }
 
 template <class P, int kTokens>
@@ -213,12 +233,21 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
   constexpr int kPanels = avx512::kDenseGroup;
   constexpr int kSplit = split_of(kTokens, 4);
   const int64_t steps = t.weights.windows * t.weights.steps;
+  const int64_t first = t.first * t.weights.steps, last = t.last * t.weights.steps;
   typename P::Sum sum[kSplit][kTokens][kPanels];
   clear<P>(sum);
-  const uint32_t* weights = t.weights.weights + t.group * steps * kPanels * kPanel;
-  const std::byte* x = t.x + from * t.stride;
-  int64_t n = 0;
-  for (; n < steps; n += kSplit) {  // a window's are a multiple of kSplit
+  int32_t* kept = t.sums + from * kPanels * kPanel;
+  if (first > 0) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kTokens * kPanels; ++i) {
+      from_bits(_mm512_loadu_si512(kept + i * kPanel), sum[0][i / kPanels][i % kPanels]);
+    }
+  }
+  const uint32_t* weights = t.weights.weights + (t.group * steps + first) * kPanels * kPanel;
+  const std::byte* x = t.x + from * t.stride + first * P::kWeights / P::kAtOnce * static_cast<int64_t>(sizeof(int32_t));
+  // With the last of several tiles the next group is fetched on the side, from far away perhaps.
+  const int64_t ahead = from > 0 && from + kTokens == t.tokens ? steps * kPanels * kPanel : 0;
+  for (int64_t n = first; n < last; n += kSplit) {  // a window's are a multiple of kSplit
 #pragma GCC unroll 16
     for (int s = 0; s < kSplit; ++s) {
       constexpr int kProducts = P::kWeights / P::kAtOnce;  // of a lane's weights
@@ -236,10 +265,18 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
           for (int p = 0; p < kPanels; ++p) sum[s][i][p] = P::dot(sum[s][i][p], one, w[p]);
         }
       }
-      weights += kPanels * kPanel;
+#pragma GCC unroll 16
+      for (int p = 0; p < kPanels; ++p, weights += kPanel) {
+        if (kTokens > avx512::kFewTokens) _mm_prefetch(reinterpret_cast<const char*>(weights + ahead), _MM_HINT_T1);
+      }
     }
   }
-  write<P, false>(t, from, sum);
+  add_up<P>(sum);
+  if (last == steps) return write<P>(t, from, sum[0]);
+#pragma GCC unroll 32
+  for (int i = 0; i < kTokens * kPanels; ++i) {
+    _mm512_storeu_si512(kept + i * kPanel, bits(sum[0][i / kPanels][i % kPanels]));
+  }
 }
 
 using Tile = void (*)(const Task& t, int64_t from);
@@ -347,8 +384,8 @@ void f32_mixed(const avx512::MixedTask& t) noexcept;
 void bf16_columns(const avx512::ColumnsTask& t) noexcept;
 void to_columns(const float* x, int64_t inputs, int64_t tokens, int64_t columns, int64_t width, float* out) noexcept;
 
-const avx512::Code kAvx512Code = {run<F32>,  f32_columns, f32_mixed,        run<WideBF16>, bf16_columns, to_columns,
-                                  run<BF16>, run<Int8>,   sparse<Int8Vbmi>, to_bf16,       quantize};
+const avx512::Code kAvx512Code = {run<F32>,  f32_columns,   f32_mixed, run<WideBF16>,    bf16_columns, to_columns,
+                                  run<BF16>, run<Int8In16>, run<Int8>, sparse<Int8Vbmi>, to_bf16,      quantize};
 
 }  // namespace nxm::HWY_NAMESPACE
 HWY_POP_ATTRIBUTES

@@ -25,15 +25,20 @@ using namespace avx512;
 
 /// Windows of x^T that stay in the first-level cache while a group's outputs go by: 24 KiB or less.
 constexpr int64_t block_windows(int vectors) { return 24 / vectors; }
+/// Windows of x^T that stay in the second-level cache while groups go by: 48 KiB for each vector of tokens. Whole
+/// blocks of block_windows(), whatever the vectors.
+constexpr int64_t kFarWindows = 48;
 /// Outputs at a time: while the sums of one wait for the last products, and for memory, those of the other go on.
 constexpr int lanes_of(int vectors) { return vectors > 4 ? 2 : 4; }
 
 /// The sums of a group's outputs, (32, columns).
 using Sums = float[kSparseGroup * kPanel][kMostColumns];
 
-/// Adds windows [first, last) to the sums of lanes_of() outputs.
+HWY_INLINE void fetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+
+/// Adds windows [first, last) to the sums of lanes_of() outputs of a group, from `output` on.
 template <int kWeights, int kVectors, int kSteps>
-HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int64_t first, int64_t last,
+HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t group, int64_t output, int64_t first, int64_t last,
                           float (*sums)[kMostColumns]) {
   constexpr int kLanes = lanes_of(kVectors);
   const Layout& w = t.weights;
@@ -45,7 +50,7 @@ HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int
       sum[l][v] = first == 0 ? _mm512_setzero_ps() : _mm512_load_ps(sums[l] + v * kPanel);
     }
   }
-  const int64_t window = t.group * w.windows + first;
+  const int64_t window = group * w.windows + first, panel = output / kPanel, lane = output % kPanel;
   const uint32_t* places = w.places + (window * kSparseGroup + panel) * kPanel + lane;
   const uint32_t* weight = w.weights + (window * kSteps * kSparseGroup + panel) * kPanel + lane;
   const float* x = t.x + first * t.window * kVectors * kPanel;
@@ -61,6 +66,7 @@ HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int
 #pragma GCC unroll 2
         for (int h = 0; h < kWeights; ++h) {
           const float* row = x + (rest[l] >> (32 / kWeights * h) & 15) * (kVectors * kPanel);
+          asm("" : "+r"(row));  // an address of two registers would cost each product a step more on Intel
           const __m512 factor = weight_of<kWeights>(both, h);
 #pragma GCC unroll 8
           for (int v = 0; v < kVectors; ++v) {
@@ -80,9 +86,14 @@ HWY_INLINE void add_lanes(const ColumnsTask& t, int64_t panel, int64_t lane, int
 
 /// From a group's sums, tokens in the lanes, to y.
 void finish_columns(const Output& out, int64_t group, int64_t tokens, const Sums& sums) {
-  for (int64_t panel = 0; panel < kSparseGroup; ++panel) {
-    const Finish finish(out, group * kSparseGroup + panel);
-    for (int64_t from = 0; from < tokens; from += kPanel) {
+  const Finish finish[] = {{out, group * kSparseGroup}, {out, group * kSparseGroup + 1}};
+  const float* y = out.y + group * kSparseGroup * kPanel;
+  for (int64_t from = 0; from < tokens; from += kPanel) {
+    const int64_t next = std::min(kPanel, tokens - from - kPanel);
+    for (int64_t i = 0; i < next; ++i) {  // y is far away
+      for (int64_t p = 0; p < kSparseGroup; ++p) fetch(y + (from + kPanel + i) * out.outputs + p * kPanel);
+    }
+    for (int64_t panel = 0; panel < kSparseGroup; ++panel) {
       __m512i rows[kPanel];
 #pragma GCC unroll 16
       for (int i = 0; i < kPanel; ++i) {
@@ -90,35 +101,40 @@ void finish_columns(const Output& out, int64_t group, int64_t tokens, const Sums
       }
       transpose(rows);
       for (int64_t i = 0; i < std::min(kPanel, tokens - from); ++i) {
-        finish.write(from + i, _mm512_castsi512_ps(rows[i]));
+        finish[panel].write(from + i, _mm512_castsi512_ps(rows[i]));
       }
     }
   }
 }
 
 template <int kWeights, int kVectors, int kSteps>
-HWY_NOINLINE void group_of(const ColumnsTask& t) {
-  alignas(64) Sums sums;
-  for (int64_t first = 0; first < t.weights.windows; first += block_windows(kVectors)) {
-    const int64_t last = std::min(first + block_windows(kVectors), t.weights.windows);
-    for (int64_t o = 0; o < kSparseGroup * kPanel; o += lanes_of(kVectors)) {
-      add_lanes<kWeights, kVectors, kSteps>(t, o / kPanel, o % kPanel, first, last, sums + o);
+HWY_NOINLINE void groups_of(const ColumnsTask& t) {
+  alignas(64) Sums sums[kMostGroups];
+  for (int64_t begin = 0; begin < t.weights.windows; begin += kFarWindows) {
+    const int64_t end = std::min(begin + kFarWindows, t.weights.windows);
+    for (int64_t g = 0; g < t.groups; ++g) {
+      for (int64_t first = begin; first < end; first += block_windows(kVectors)) {
+        const int64_t last = std::min(first + block_windows(kVectors), end);
+        for (int64_t o = 0; o < kSparseGroup * kPanel; o += lanes_of(kVectors)) {
+          add_lanes<kWeights, kVectors, kSteps>(t, t.group + g, o, first, last, sums[g] + o);
+        }
+      }
     }
   }
-  finish_columns(t.out, t.group, t.tokens, sums);
+  for (int64_t g = 0; g < t.groups; ++g) finish_columns(t.out, t.group + g, t.tokens, sums[g]);
 }
 
 template <int kWeights, int kVectors>
 void of_vectors(const ColumnsTask& t) {
   switch (t.weights.steps) {
     case 8:
-      return group_of<kWeights, kVectors, 8 / kWeights>(t);  // of two weights 4 at most
+      return groups_of<kWeights, kVectors, 8 / kWeights>(t);  // of two weights 4 at most
     case 4:
-      return group_of<kWeights, kVectors, 4>(t);
+      return groups_of<kWeights, kVectors, 4>(t);
     case 2:
-      return group_of<kWeights, kVectors, 2>(t);
+      return groups_of<kWeights, kVectors, 2>(t);
     default:
-      return group_of<kWeights, kVectors, 1>(t);
+      return groups_of<kWeights, kVectors, 1>(t);
   }
 }
 
@@ -285,6 +301,7 @@ void to_columns(const float* x, int64_t inputs, int64_t tokens, int64_t columns,
       const bool there = i < tokens && k < inputs;
       const __mmask16 mask = there ? first_lanes(inputs - k) : __mmask16{0};
       rows[i] = _mm512_castps_si512(_mm512_maskz_loadu_ps(mask, there ? x + i * inputs + k : x));
+      fetch(x + i * inputs + k + 2 * kPanel);
     }
     transpose(rows);
     for (int64_t i = 0; i < std::min(kPanel, columns - k); ++i) _mm512_storeu_si512(out + (k + i) * width, rows[i]);

@@ -15,8 +15,10 @@ namespace nxm::avx512 {
 /// Activations that are worth waking a thread to convert.
 constexpr int64_t kStageGrain = 16384;
 constexpr int64_t kVector = 64;  ///< bytes
-/// Of an activation: the sums of products are 32 bits wide all along.
+/// Of an activation of int8, where the sums of products are 32 bits wide all along.
 constexpr int kInt8Bits = 8;
+/// Where two products are added up in 16 bits: 2 * 127 * 127 < 2^15.
+constexpr int kInt8BitsIn16 = 7;
 
 /// Rows a multiple of 4096 bytes apart would compete for the same lines of the first-level cache.
 constexpr int64_t apart(int64_t stride) { return stride % 4096 == 0 ? stride + kVector : stride; }
@@ -28,15 +30,15 @@ constexpr int64_t quantized_bytes(int64_t rows) {
   return ceil_div(bytes, kVector) * kVector;
 }
 
-/// A row of x as the products take it, with zeros up to `stride` bytes.
+/// A row of x as the products take it, with zeros up to `stride` bytes. int8: of `bits` bits.
 template <typename T>
-void stage(const float* x, int64_t inputs, int64_t stride, std::byte* out, Quantized* by) {
+void stage(const float* x, int64_t inputs, int64_t stride, std::byte* out, Quantized* by, int bits = kInt8Bits) {
   if constexpr (std::is_same_v<T, float>) {
     std::copy_n(x, inputs, reinterpret_cast<float*>(out));
   } else if constexpr (std::is_same_v<T, uint16_t>) {
     code()->to_bf16(x, inputs, reinterpret_cast<uint16_t*>(out));
   } else {
-    code()->quantize(x, inputs, levels_of(kInt8Bits), reinterpret_cast<uint8_t*>(out), by);
+    code()->quantize(x, inputs, levels_of(bits), reinterpret_cast<uint8_t*>(out), by);
   }
   std::fill(out + inputs * static_cast<int64_t>(sizeof(T)), out + stride, std::byte{0});
 }
