@@ -34,7 +34,11 @@ constexpr int lanes_of(int vectors) { return vectors > 4 ? 2 : 4; }
 /// The sums of a group's outputs, (32, columns).
 using Sums = float[kSparseGroup * kPanel][kMostColumns];
 
-HWY_INLINE void fetch(const float* p) { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T0); }
+/// Into the first-level cache, or with _MM_HINT_T1 into the second.
+template <_mm_hint kHint = _MM_HINT_T0>
+HWY_INLINE void fetch(const void* p) {
+  _mm_prefetch(static_cast<const char*>(p), kHint);
+}
 
 /// Adds windows [first, last) to the sums of lanes_of() outputs of a group, from `output` on.
 template <int kWeights, int kVectors, int kSteps>
@@ -109,13 +113,24 @@ void finish_columns(const Output& out, int64_t group, int64_t tokens, const Sums
 
 template <int kWeights, int kVectors, int kSteps>
 HWY_NOINLINE void groups_of(const ColumnsTask& t) {
+  constexpr int64_t kOutputs = kSparseGroup * kPanel, kStrip = block_windows(kVectors);
+  const int64_t windows = t.weights.windows;
   alignas(64) Sums sums[kMostGroups];
-  for (int64_t begin = 0; begin < t.weights.windows; begin += kFarWindows) {
-    const int64_t end = std::min(begin + kFarWindows, t.weights.windows);
+  for (int64_t begin = 0; begin < windows; begin += kFarWindows) {
+    const int64_t end = std::min(begin + kFarWindows, windows);
     for (int64_t g = 0; g < t.groups; ++g) {
-      for (int64_t first = begin; first < end; first += block_windows(kVectors)) {
-        const int64_t last = std::min(first + block_windows(kVectors), end);
-        for (int64_t o = 0; o < kSparseGroup * kPanel; o += lanes_of(kVectors)) {
+      for (int64_t first = begin; first < end; first += kStrip) {
+        const int64_t last = std::min(first + kStrip, end);
+        // The windows that come next are fetched on the side, from far away perhaps.
+        int64_t next = (t.group + g) * windows + last;
+        if (last == end && g + 1 < t.groups) next += windows - (end - begin);
+        if (last == end && g + 1 == t.groups && end < windows) next = t.group * windows + end;
+        const uint32_t* next_weights = t.weights.weights + next * kSteps * kOutputs;
+        const uint32_t* next_places = t.weights.places + next * kOutputs;
+        for (int64_t o = 0; o < kOutputs; o += lanes_of(kVectors)) {
+          const int64_t from = o * kStrip, to = (o + lanes_of(kVectors)) * kStrip;
+          for (int64_t i = from * kSteps; i < to * kSteps; i += kPanel) fetch<_MM_HINT_T1>(next_weights + i);
+          for (int64_t i = from; i < to; i += kPanel) fetch<_MM_HINT_T1>(next_places + i);
           add_lanes<kWeights, kVectors, kSteps>(t, t.group + g, o, first, last, sums[g] + o);
         }
       }
@@ -167,7 +182,6 @@ HWY_NOINLINE void mixed_group(const MixedTask& t) {
   const int64_t group_places = w.windows * kStepWeights, group_weights = group_places * kSteps;
   const uint32_t* const weights = w.weights + t.group * group_weights;
   const uint32_t* const places = w.places + t.group * group_places;
-  const auto fetch = [](const uint32_t* p) HWY_ATTR { _mm_prefetch(reinterpret_cast<const char*>(p), _MM_HINT_T1); };
   const int64_t window_columns = t.window * kWidth;
   alignas(64) Sums sums;  // of those who take the lanes
 
@@ -195,9 +209,9 @@ HWY_NOINLINE void mixed_group(const MixedTask& t) {
     for (int64_t i = 0; i < together; ++i) {
       if (last_rows) {  // the next group is fetched on the side, from far away perhaps
 #pragma GCC unroll 16
-        for (int k = 0; k < kSteps * kPanels; ++k) fetch(row_weights + group_weights + k * kPanel);
+        for (int k = 0; k < kSteps * kPanels; ++k) fetch<_MM_HINT_T1>(row_weights + group_weights + k * kPanel);
 #pragma GCC unroll 16
-        for (int p = 0; p < kPanels; ++p) fetch(row_places + group_places + p * kPanel);
+        for (int p = 0; p < kPanels; ++p) fetch<_MM_HINT_T1>(row_places + group_places + p * kPanel);
       }
       __m512i line[kRows], place[kPanels];
 #pragma GCC unroll 16
