@@ -300,7 +300,7 @@ class Avx512 : public Linear {
           code()->f32_mixed({layout_, i % groups_, window_, rows, stride_, columns_of(block), block.tokens, out});
         } else {
           const int64_t tile = RowBlocks(block.tokens, kTokens, stride_, kBlockBytes).tile();
-          code()->f32({layout_, i % groups_, rows, stride_, window_ * kXBytes, block.tokens, tile, out});
+          multiply(task(i % groups_, rows, block.tokens, tile, out));
         }
       }
     };

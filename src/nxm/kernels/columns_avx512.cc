@@ -34,10 +34,10 @@ constexpr int lanes_of(int vectors) { return vectors > 4 ? 2 : 4; }
 /// The sums of a group's outputs, (32, columns).
 using Sums = float[kSparseGroup * kPanel][kMostColumns];
 
-/// Into the first-level cache, or with _MM_HINT_T1 into the second.
-template <_mm_hint kHint = _MM_HINT_T0>
+/// Into the cache of that level.
+template <int kLevel>
 HWY_INLINE void fetch(const void* p) {
-  _mm_prefetch(static_cast<const char*>(p), kHint);
+  __builtin_prefetch(p, 0, 4 - kLevel);
 }
 
 /// Adds windows [first, last) to the sums of lanes_of() outputs of a group, from `output` on.
@@ -95,7 +95,7 @@ void finish_columns(const Output& out, int64_t group, int64_t tokens, const Sums
   for (int64_t from = 0; from < tokens; from += kPanel) {
     const int64_t next = std::min(kPanel, tokens - from - kPanel);
     for (int64_t i = 0; i < next; ++i) {  // y is far away
-      for (int64_t p = 0; p < kSparseGroup; ++p) fetch(y + (from + kPanel + i) * out.outputs + p * kPanel);
+      for (int64_t p = 0; p < kSparseGroup; ++p) fetch<1>(y + (from + kPanel + i) * out.outputs + p * kPanel);
     }
     for (int64_t panel = 0; panel < kSparseGroup; ++panel) {
       __m512i rows[kPanel];
@@ -129,8 +129,8 @@ HWY_NOINLINE void groups_of(const ColumnsTask& t) {
         const uint32_t* next_places = t.weights.places + next * kOutputs;
         for (int64_t o = 0; o < kOutputs; o += lanes_of(kVectors)) {
           const int64_t from = o * kStrip, to = (o + lanes_of(kVectors)) * kStrip;
-          for (int64_t i = from * kSteps; i < to * kSteps; i += kPanel) fetch<_MM_HINT_T1>(next_weights + i);
-          for (int64_t i = from; i < to; i += kPanel) fetch<_MM_HINT_T1>(next_places + i);
+          for (int64_t i = from * kSteps; i < to * kSteps; i += kPanel) fetch<2>(next_weights + i);
+          for (int64_t i = from; i < to; i += kPanel) fetch<2>(next_places + i);
           add_lanes<kWeights, kVectors, kSteps>(t, t.group + g, o, first, last, sums[g] + o);
         }
       }
@@ -209,9 +209,9 @@ HWY_NOINLINE void mixed_group(const MixedTask& t) {
     for (int64_t i = 0; i < together; ++i) {
       if (last_rows) {  // the next group is fetched on the side, from far away perhaps
 #pragma GCC unroll 16
-        for (int k = 0; k < kSteps * kPanels; ++k) fetch<_MM_HINT_T1>(row_weights + group_weights + k * kPanel);
+        for (int k = 0; k < kSteps * kPanels; ++k) fetch<2>(row_weights + group_weights + k * kPanel);
 #pragma GCC unroll 16
-        for (int p = 0; p < kPanels; ++p) fetch<_MM_HINT_T1>(row_places + group_places + p * kPanel);
+        for (int p = 0; p < kPanels; ++p) fetch<2>(row_places + group_places + p * kPanel);
       }
       __m512i line[kRows], place[kPanels];
 #pragma GCC unroll 16
@@ -315,7 +315,7 @@ void to_columns(const float* x, int64_t inputs, int64_t tokens, int64_t columns,
       const bool there = i < tokens && k < inputs;
       const __mmask16 mask = there ? first_lanes(inputs - k) : __mmask16{0};
       rows[i] = _mm512_castps_si512(_mm512_maskz_loadu_ps(mask, there ? x + i * inputs + k : x));
-      fetch(x + i * inputs + k + 2 * kPanel);
+      fetch<1>(x + i * inputs + k + 2 * kPanel);
     }
     transpose(rows);
     for (int64_t i = 0; i < std::min(kPanel, columns - k); ++i) _mm512_storeu_si512(out + (k + i) * width, rows[i]);
