@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 namespace nxm {
 namespace {
@@ -41,6 +42,12 @@ TEST(Svg, ALogScaleLeavesOutWhatIsNotAboveZero) {
   EXPECT_EQ(count(text, "class=\"dot\""), 3U);
   EXPECT_NE(text.find(">0.01</text>"), text.npos);
   EXPECT_EQ(text.find("inf"), text.npos);
+}
+
+TEST(Svg, ManyStylesCanBeToldApart) {
+  std::set<std::string> swatches;
+  for (int style = 0; style < kStyles * kStyles; ++style) swatches.insert(svg_swatch(style, false));
+  EXPECT_EQ(swatches.size(), static_cast<size_t>(kStyles * kStyles));
 }
 
 TEST(Svg, APlainLineOfOnePointIsSeen) {

@@ -125,8 +125,7 @@ Plot speed_plot(const std::vector<std::pair<const RunRecord*, const BenchLine*>>
     const std::string label = fmt::format("{}, {}", line->pattern, line->precision);
     const auto [found, fresh] = places.emplace(label, plot.series.size());
     if (fresh) {
-      plot.series.push_back({.label = label, .line = false});
-      plot.series.back().style = static_cast<int>((plot.series.size() - 1) % kStyles);
+      plot.series.push_back({.label = label, .style = static_cast<int>(plot.series.size()), .line = false});
     }
     plot.series[found->second].points.push_back({line->median_ms, score_for(*run, line->pattern)});
   }

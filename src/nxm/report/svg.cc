@@ -20,7 +20,7 @@ constexpr double kInnerWidth = kWidth - kLeft - kRight, kInnerHeight = kHeight -
 constexpr size_t kMarkers = 6;     // on a line of many points: enough to follow it
 constexpr size_t kFewPoints = 24;  // up to here each point has a marker, and a tooltip
 
-// Around (0, 0), three units in radius; one for each colour.
+// Around (0, 0), three units in radius; the colours' first ones.
 constexpr std::string_view kShapes[kStyles] = {
     "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0z",                   // circle
     "M-2.6-2.6h5.2v5.2h-5.2z",                              // square
@@ -39,9 +39,9 @@ struct Frame {
   [[nodiscard]] bool shows(const Point& point) const { return can_show(point.x, x.log) && can_show(point.y, y.log); }
 };
 
-std::string style_class(int style) { return style == kPlain ? "cp" : fmt::format("c{}", style); }
+std::string style_class(int style) { return style == kPlain ? "cp" : fmt::format("c{}", style % kStyles); }
 
-std::string_view shape_of(int style) { return kShapes[style == kPlain ? 0 : style]; }
+std::string_view shape_of(int style) { return kShapes[style == kPlain ? 0 : (style + style / kStyles) % kStyles]; }
 
 Frame frame_of(const Plot& plot) {
   std::vector<double> xs, ys;

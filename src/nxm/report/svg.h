@@ -19,7 +19,7 @@ struct Series {
   std::string label;
   std::vector<Point> points;     ///< not finite, or not above 0 on a log axis: a gap
   std::vector<double> spread{};  ///< half the height of each point's error bar; empty for none
-  int style = 0;                 ///< 0 … kStyles - 1, or kPlain
+  int style = 0;                 ///< 0, 1, 2 … or kPlain. From kStyles on colours come again, with other markers
   bool dashed = false;
   bool line = true;  ///< joined, or points only
 };
