@@ -193,7 +193,7 @@ class Avx512 : public Linear {
   }
   /// As many as leave each thread two tasks.
   [[nodiscard]] int64_t groups_together(int64_t blocks, const ThreadPool& pool) const {
-    return std::clamp(blocks * groups_ / (2 * pool.size()), int64_t{1}, kMostGroups);
+    return std::clamp(blocks * groups_ / (int64_t{2} * pool.size()), int64_t{1}, kMostGroups);
   }
   /// A row of windows that are kWindowInputs apart, of one whose windows follow each other.
   void move_apart(std::byte* row) const {
