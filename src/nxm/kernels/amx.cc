@@ -185,8 +185,8 @@ void add_amx_kernels(std::vector<LinearKernel>& table) {
   const auto amx = Target::kAmx;
   table.push_back({"dense_bf16_amx", bf16, amx, false, 16, takes_any, make<uint16_t, false>});
   table.push_back({"nm_bf16_amx", bf16, amx, true, 16, packed, make<uint16_t, true>, cost<uint16_t>});
-  table.push_back({"dense_int8_amx", i8, amx, false, avx512::kInt8Bits, takes_any, make<int8_t, false>});
-  table.push_back({"nm_int8_amx", i8, amx, true, avx512::kInt8Bits, packed, make<int8_t, true>, cost<int8_t>});
+  table.push_back({"dense_int8_amx", i8, amx, false, kInt8Bits, takes_any, make<int8_t, false>});
+  table.push_back({"nm_int8_amx", i8, amx, true, kInt8Bits, packed, make<int8_t, true>, cost<int8_t>});
 }
 
 }  // namespace nxm

@@ -23,9 +23,10 @@ using namespace avx512;
 
 /// Bytes of activations that stay in the second-level cache while the groups of panels go by.
 constexpr int64_t kBlockBytes = int64_t{512} * 1024;
-/// Of x and a group of weights: beyond it some of x would leave the second-level cache while the weights go by.
+/// Of x and a group of weights: beyond it some of x would leave the second-level cache while the weights go by, so that
+/// some groups take turns over a part of the inputs, whose x stays.
 constexpr int64_t kFarBytes = int64_t{768} * 1024;
-/// Then: tokens of a block, and inputs that go together.
+/// Then: tokens of a block, and inputs of a part.
 constexpr int64_t kFarRows = 128, kFarInputs = 768;
 /// How a pattern's groups become windows and steps (avx512.h).
 struct Cut {
@@ -110,18 +111,28 @@ class Avx512 : public Linear {
     }
     const auto* by = reinterpret_cast<const Quantized*>(scratch);
     const std::byte* from = staged(x, scratch, pool);
-    if (layout_.places == nullptr && is_far(std::min(x.rows, kFarRows) * stride_)) {
-      return run_parts(x.rows, from, y, epilogue, pool);
-    }
-    const RowBlocks blocks(x.rows, kTokens, stride_, kBlockBytes);
+    const bool far = layout_.places == nullptr && is_far(std::min(x.rows, kFarRows) * stride_);
+    const RowBlocks blocks =
+        far ? RowBlocks(x.rows, kTokens, 1, kFarRows) : RowBlocks(x.rows, kTokens, stride_, kBlockBytes);
+    const int64_t part = far ? kFarInputs / (4 * kWeights) : layout_.windows;  // windows
+    const int64_t together = far ? groups_together(blocks.count(), pool) : 1;
+    const int64_t tasks = ceil_div(groups_, together);  // of a block
     const auto work = [&](int64_t begin, int64_t end) {
+      alignas(kVector) int32_t sums[kMostGroups][kFarRows * kDenseGroup * kPanel];  // used where there are several parts
       for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = blocks.begin(i / groups_);
+        const int64_t row = blocks.begin(i / tasks), first_group = i % tasks * together;
+        const int64_t last_group = std::min(first_group + together, groups_);
         const Output out = output(epilogue, y.row(row), std::is_same_v<T, int8_t> ? by + row : nullptr);
-        multiply(task(i % groups_, from + row * stride_, blocks.rows(i / groups_), blocks.tile(), out));
+        for (int64_t first = 0; first < layout_.windows; first += part) {
+          const int64_t last = std::min(first + part, layout_.windows);
+          for (int64_t group = first_group; group < last_group; ++group) {
+            multiply({layout_, group, from + row * stride_, stride_, window_ * kXBytes, blocks.rows(i / tasks),
+                      blocks.tile(), out, first, last, sums[group - first_group]});
+          }
+        }
       }
     };
-    pool.parallel_for(blocks.count() * groups_, 1, std::ref(work));
+    pool.parallel_for(blocks.count() * tasks, 1, std::ref(work));
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
@@ -143,9 +154,6 @@ class Avx512 : public Linear {
   [[nodiscard]] int64_t place_panels() const { return layout_.paired ? 1 : group_; }
   /// Is x copied into scratch first?
   [[nodiscard]] bool is_staged() const { return !std::is_same_v<X, float> || stride_ != inputs_ * kXBytes; }
-  [[nodiscard]] Task task(int64_t group, const std::byte* x, int64_t tokens, int64_t tile, const Output& out) const {
-    return {layout_, group, x, stride_, window_ * kXBytes, tokens, tile, out, 0, layout_.windows, nullptr};
-  }
   static void multiply(const Task& task) {
     if constexpr (std::is_same_v<T, float>) {
       code()->f32(task);
@@ -165,33 +173,7 @@ class Avx512 : public Linear {
     return std::is_same_v<X, float> &&
            x_bytes + steps() * group_ * kPanel * static_cast<int64_t>(sizeof(uint32_t)) > kFarBytes;
   }
-  /// Dense, x far: some groups take turns over a part of the windows, whose x stays.
-  void run_parts(int64_t rows, const std::byte* x, MatrixView<float> y, const Epilogue& epilogue,
-                 ThreadPool& pool) const {
-    constexpr int64_t kPart = kFarInputs / (4 * kWeights);  // windows
-    const RowBlocks blocks(rows, kTokens, 1, kFarRows);
-    const int64_t together = groups_together(blocks.count(), pool);
-    const int64_t tasks = ceil_div(groups_, together);  // of a block
-    const auto work = [&](int64_t begin, int64_t end) {
-      alignas(kVector) int32_t sums[kMostGroups][kFarRows * kDenseGroup * kPanel];
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t row = blocks.begin(i / tasks), first_group = i % tasks * together;
-        const int64_t last_group = std::min(first_group + together, groups_);
-        const Output out = output(epilogue, y.row(row));
-        for (int64_t first = 0; first < layout_.windows; first += kPart) {
-          for (int64_t group = first_group; group < last_group; ++group) {
-            Task part = task(group, x + row * stride_, blocks.rows(i / tasks), blocks.tile(), out);
-            part.first = first;
-            part.last = std::min(first + kPart, layout_.windows);
-            part.sums = sums[group - first_group];
-            multiply(part);
-          }
-        }
-      }
-    };
-    pool.parallel_for(blocks.count() * tasks, 1, std::ref(work));
-  }
-  /// As many as leave each thread two tasks.
+  /// Groups that take turns: as many as leave each thread two tasks.
   [[nodiscard]] int64_t groups_together(int64_t blocks, const ThreadPool& pool) const {
     return std::clamp(blocks * groups_ / (int64_t{2} * pool.size()), int64_t{1}, kMostGroups);
   }
@@ -300,7 +282,7 @@ class Avx512 : public Linear {
           code()->f32_mixed({layout_, i % groups_, window_, rows, stride_, columns_of(block), block.tokens, out});
         } else {
           const int64_t tile = RowBlocks(block.tokens, kTokens, stride_, kBlockBytes).tile();
-          multiply(task(i % groups_, rows, block.tokens, tile, out));
+          multiply({layout_, i % groups_, rows, stride_, window_ * kXBytes, block.tokens, tile, out});
         }
       }
     };

@@ -236,8 +236,8 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
   const int64_t first = t.first * t.weights.steps, last = t.last * t.weights.steps;
   typename P::Sum sum[kSplit][kTokens][kPanels];
   clear<P>(sum);
-  int32_t* kept = t.sums + from * kPanels * kPanel;
   if (first > 0) {
+    const int32_t* kept = t.sums + from * kPanels * kPanel;
 #pragma GCC unroll 32
     for (int i = 0; i < kTokens * kPanels; ++i) {
       from_bits(_mm512_loadu_si512(kept + i * kPanel), sum[0][i / kPanels][i % kPanels]);
@@ -273,6 +273,7 @@ HWY_NOINLINE void dense_tile(const Task& t, int64_t from) {
   }
   add_up<P>(sum);
   if (last == steps) return write<P>(t, from, sum[0]);
+  int32_t* kept = t.sums + from * kPanels * kPanel;
 #pragma GCC unroll 32
   for (int i = 0; i < kTokens * kPanels; ++i) {
     _mm512_storeu_si512(kept + i * kPanel, bits(sum[0][i / kPanels][i % kPanels]));

@@ -18,9 +18,8 @@ namespace {
 constexpr int64_t kBlockBytes = int64_t{256} * 1024;
 /// Activations that are worth waking a thread to quantise.
 constexpr int64_t kQuantizeGrain = 16384;
-/// Of an activation: 7 bits where products of bytes are added up in 16, because 2 * 127 * 127 < 2^15. (Arm's dot
-/// product takes signed bytes.)
-constexpr int x_bits(Target target) { return target == Target::kAvxVnni ? 8 : 7; }
+/// Of an activation. (Arm's dot product takes signed bytes.)
+constexpr int x_bits(Target target) { return target == Target::kAvxVnni ? kInt8Bits : kInt8BitsIn16; }
 
 class Int8 : public Linear {
  public:

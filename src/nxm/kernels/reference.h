@@ -21,6 +21,10 @@ struct Quantized {
   float scale;
   int32_t zero;
 };
+/// Of an activation of kInt8, where the sums of products are 32 bits wide all along.
+constexpr int kInt8Bits = 8;
+/// Where two products are added up in 16 bits: 2 * 127 * 127 < 2^15.
+constexpr int kInt8BitsIn16 = 7;
 /// The largest quantised activation.
 constexpr int levels_of(int x_bits) { return (1 << x_bits) - 1; }
 /// Quantises x[0...n) into q; |x - scale (q - zero)| <= scale. If a value is not finite, the scale is NaN.

@@ -15,10 +15,6 @@ namespace nxm::avx512 {
 /// Activations that are worth waking a thread to convert.
 constexpr int64_t kStageGrain = 16384;
 constexpr int64_t kVector = 64;  ///< bytes
-/// Of an activation of int8, where the sums of products are 32 bits wide all along.
-constexpr int kInt8Bits = 8;
-/// Where two products are added up in 16 bits: 2 * 127 * 127 < 2^15.
-constexpr int kInt8BitsIn16 = 7;
 
 /// Rows a multiple of 4096 bytes apart would compete for the same lines of the first-level cache.
 constexpr int64_t apart(int64_t stride) { return stride % 4096 == 0 ? stride + kVector : stride; }
