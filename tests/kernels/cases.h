@@ -60,20 +60,26 @@ struct Layer {
 template <typename T>
 class Guarded {
  public:
-  explicit Guarded(int64_t n, size_t shift = sizeof(float)) : n_(static_cast<size_t>(n)), shift_(kMargin + shift) {
-    bytes_.assign(n_ * sizeof(T) + shift_ + kMargin, std::byte{0xA5});
+  explicit Guarded(int64_t n, size_t shift = sizeof(float))
+      : begin_(kCacheLine + shift), end_(begin_ + static_cast<size_t>(n) * sizeof(T)), lines_(end_ / kCacheLine + 2) {
+    std::memset(lines_.data(), kCanary, size());
   }
-  T* data() { return reinterpret_cast<T*>(bytes_.data() + shift_); }
+  T* data() { return reinterpret_cast<T*>(bytes() + begin_); }
   [[nodiscard]] bool intact() const {
-    const auto canary = [](std::byte b) { return b == std::byte{0xA5}; };
-    return std::all_of(bytes_.begin(), bytes_.begin() + static_cast<ptrdiff_t>(shift_), canary) &&
-           std::all_of(bytes_.end() - kMargin, bytes_.end(), canary);
+    const auto canary = [](unsigned char b) { return b == kCanary; };
+    return std::all_of(bytes(), bytes() + begin_, canary) && std::all_of(bytes() + end_, bytes() + size(), canary);
   }
 
  private:
-  static constexpr ptrdiff_t kMargin = 64;
-  size_t n_, shift_;
-  AlignedVector<std::byte> bytes_;
+  static constexpr unsigned char kCanary = 0xA5;
+  struct alignas(kCacheLine) Line {
+    unsigned char bytes[kCacheLine];
+  };
+  unsigned char* bytes() { return lines_.data()->bytes; }
+  [[nodiscard]] const unsigned char* bytes() const { return lines_.data()->bytes; }
+  [[nodiscard]] size_t size() const { return lines_.size() * kCacheLine; }
+  size_t begin_, end_;  // of the elements
+  std::vector<Line> lines_;
 };
 
 /// Runs `linear` on x (rows, inputs) between canaries. Empty if it wrote beyond y or scratch.

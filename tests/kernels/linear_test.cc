@@ -37,17 +37,18 @@ Expected expected(const Layer& layer, Precision precision, int x_bits, const std
   const auto reference = make_reference(layer.source, precision, x_bits);
   const auto sums = run(*reference, x, rows, inputs, outputs, {epilogue.bias, false}, pool);
   Expected result;
-  result.y = run(*reference, x, rows, inputs, outputs, epilogue, pool);
+  result.y = epilogue.gelu ? run(*reference, x, rows, inputs, outputs, epilogue, pool) : sums;
   const double eps = std::numeric_limits<float>::epsilon();
+  const bool int8 = precision == Precision::kInt8;  // exact in integers; then a product and a sum are rounded
   for (size_t i = 0; i < sums.size(); ++i) {
     const auto r = static_cast<int64_t>(i) / outputs;
     const auto o = static_cast<int64_t>(i) % outputs;
     double magnitude = epilogue.bias == nullptr ? 0 : std::fabs(epilogue.bias[o]);
-    for (int64_t k = 0; k < inputs && precision != Precision::kInt8; ++k) {
-      magnitude += 1.01 * std::fabs(static_cast<double>(x[static_cast<size_t>(r * inputs + k)]) *
-                                    layer.dense[static_cast<size_t>(o * inputs + k)]);
+    const float* row = x.data() + r * inputs;
+    const float* weights = layer.dense.data() + o * inputs;
+    for (int64_t k = 0; k < inputs && !int8; ++k) {
+      magnitude += 1.01 * std::fabs(static_cast<double>(row[k]) * weights[k]);
     }
-    const bool int8 = precision == Precision::kInt8;  // exact in integers; then a product and a sum are rounded
     const double sum_error =
         int8 ? eps * (std::fabs(sums[i]) + 2 * magnitude) : static_cast<double>(inputs + 2) * eps * magnitude;
     // GELU has a slope of at most 1.13, and its own error.
