@@ -29,6 +29,17 @@ class RowBlocks {
   int64_t rows_, tile_, tiles_, count_;
 };
 
+/// Tasks begin...end, of which each block has `tasks`, block by block: f(block, first, last), numbered within the
+/// block. So there are divisions by the block: with few tokens several to a task would be a tenth of the time.
+template <typename F>
+void for_blocks(int64_t begin, int64_t end, int64_t tasks, const F& f) {
+  while (begin < end) {
+    const int64_t block = begin / tasks, before = block * tasks, stop = std::min(end, before + tasks);
+    f(block, begin - before, stop - before);
+    begin = stop;
+  }
+}
+
 /// Height of tile-inl.h: rows whose sums are held in registers at once: 6 rows by 2 vectors are 12 of 16 registers,
 /// enough to hide the latency of a multiply-add on two units.
 constexpr int64_t kTileRows = 6;
