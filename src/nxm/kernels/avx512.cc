@@ -118,8 +118,8 @@ class Avx512 : public Linear {
     const int64_t together = far ? groups_together(blocks.count(), pool) : 1;
     const int64_t tasks = ceil_div(groups_, together);  // of a block
     const auto work = [&](int64_t begin, int64_t end) {
-      alignas(kVector)
-          int32_t sums[kMostGroups][kFarRows * kDenseGroup * kPanel];  // used where there are several parts
+      // Of earlier parts, where there are several.
+      alignas(kVector) int32_t sums[kMostGroups][kFarRows * kDenseGroup * kPanel];
       for_blocks(begin, end, tasks, [&](int64_t block, int64_t first_task, int64_t last_task) {
         const int64_t row = blocks.begin(block), tokens = blocks.rows(block);
         const Output out = output(epilogue, y.row(row), std::is_same_v<T, int8_t> ? by + row : nullptr);
