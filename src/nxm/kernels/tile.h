@@ -30,7 +30,7 @@ class RowBlocks {
 };
 
 /// Tasks begin...end, of which each block has `tasks`, block by block: f(block, first, last), numbered within the
-/// block. So there are divisions by the block: with few tokens several to a task would be a tenth of the time.
+/// block: divisions are by the block. With several to a task one token in int8 took 3 to 8 % more time (Skylake).
 template <typename F>
 void for_blocks(int64_t begin, int64_t end, int64_t tasks, const F& f) {
   while (begin < end) {
