@@ -117,25 +117,22 @@ class Avx512 : public Linear {
     const int64_t part = far ? kFarInputs / (4 * kWeights) : layout_.windows;  // windows
     const int64_t together = far ? groups_together(blocks.count(), pool) : 1;
     const int64_t tasks = ceil_div(groups_, together);  // of a block
-    const auto work = [&](int64_t begin, int64_t end) {
+    for_blocks(pool, blocks.count(), tasks, [&](int64_t block, int64_t first_task, int64_t last_task) {
       // Of earlier parts, where there are several.
       alignas(kVector) int32_t sums[kMostGroups][kFarRows * kDenseGroup * kPanel];
-      for_blocks(begin, end, tasks, [&](int64_t block, int64_t first_task, int64_t last_task) {
-        const int64_t row = blocks.begin(block), tokens = blocks.rows(block);
-        const Output out = output(epilogue, y.row(row), std::is_same_v<T, int8_t> ? by + row : nullptr);
-        for (int64_t task = first_task; task < last_task; ++task) {
-          const int64_t first_group = task * together, last_group = std::min(first_group + together, groups_);
-          for (int64_t first = 0; first < layout_.windows; first += part) {
-            const int64_t last = std::min(first + part, layout_.windows);
-            for (int64_t group = first_group; group < last_group; ++group) {
-              multiply({layout_, group, from + row * stride_, stride_, window_ * kXBytes, tokens, blocks.tile(), out,
-                        first, last, sums[group - first_group]});
-            }
+      const int64_t row = blocks.begin(block), tokens = blocks.rows(block);
+      const Output out = output(epilogue, y.row(row), std::is_same_v<T, int8_t> ? by + row : nullptr);
+      for (int64_t task = first_task; task < last_task; ++task) {
+        const int64_t first_group = task * together, last_group = std::min(first_group + together, groups_);
+        for (int64_t first = 0; first < layout_.windows; first += part) {
+          const int64_t last = std::min(first + part, layout_.windows);
+          for (int64_t group = first_group; group < last_group; ++group) {
+            multiply({layout_, group, from + row * stride_, stride_, window_ * kXBytes, tokens, blocks.tile(), out,
+                      first, last, sums[group - first_group]});
           }
         }
-      });
-    };
-    pool.parallel_for(blocks.count() * tasks, 1, std::ref(work));
+      }
+    });
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
@@ -241,18 +238,15 @@ class Avx512 : public Linear {
     const bool far = is_far(floats * static_cast<int64_t>(sizeof(float)));
     const int64_t together = far ? groups_together(blocks, pool) : 1;
     const int64_t tasks = ceil_div(groups_, together);  // of a block
-    const auto work = [&](int64_t begin, int64_t end) {
-      for_blocks(begin, end, tasks, [&](int64_t block, int64_t first, int64_t last) {
-        const int64_t row = block * width, tokens = std::min(width, x.rows - row);
-        const Output out = output(epilogue, y.row(row));
-        const auto products = std::is_same_v<T, float> ? code()->f32_columns : code()->wide_bf16_columns;
-        for (int64_t group = first * together; first < last; ++first, group += together) {
-          const int64_t groups = std::min(together, groups_ - group);
-          products({layout_, group, groups, cut_.window, scratch + block * floats, width, tokens, out});
-        }
-      });
-    };
-    pool.parallel_for(blocks * tasks, 1, std::ref(work));
+    for_blocks(pool, blocks, tasks, [&](int64_t block, int64_t first, int64_t last) {
+      const int64_t row = block * width, tokens = std::min(width, x.rows - row);
+      const Output out = output(epilogue, y.row(row));
+      const auto products = std::is_same_v<T, float> ? code()->f32_columns : code()->wide_bf16_columns;
+      for (int64_t group = first * together; first < last; ++first, group += together) {
+        const int64_t groups = std::min(together, groups_ - group);
+        products({layout_, group, groups, cut_.window, scratch + block * floats, width, tokens, out});
+      }
+    });
   }
 
   [[nodiscard]] bool is_mixed(int64_t rows) const {
@@ -277,22 +271,19 @@ class Avx512 : public Linear {
       }
     };
     pool.parallel_for(blocks * kPanels, kStageGrain / kPanel / inputs_ + 1, std::ref(stage_panels));
-    const auto work = [&](int64_t begin, int64_t end) {
-      for_blocks(begin, end, groups_, [&](int64_t b, int64_t first, int64_t last) {
-        const MixedBlock block = MixedBlock::at(x.rows, b);
-        const std::byte* rows = from + block.row * stride_;
-        const Output out = output(epilogue, y.row(block.row));
-        const int64_t tile = RowBlocks(block.tokens, kTokens, stride_, kBlockBytes).tile();
-        for (int64_t group = first; group < last; ++group) {
-          if (block.columns > 0) {
-            code()->f32_mixed({layout_, group, window_, rows, stride_, columns_of(block), block.tokens, out});
-          } else {
-            multiply({layout_, group, rows, stride_, window_ * kXBytes, block.tokens, tile, out});
-          }
+    for_blocks(pool, blocks, groups_, [&](int64_t b, int64_t first, int64_t last) {
+      const MixedBlock block = MixedBlock::at(x.rows, b);
+      const std::byte* rows = from + block.row * stride_;
+      const Output out = output(epilogue, y.row(block.row));
+      const int64_t tile = RowBlocks(block.tokens, kTokens, stride_, kBlockBytes).tile();
+      for (int64_t group = first; group < last; ++group) {
+        if (block.columns > 0) {
+          code()->f32_mixed({layout_, group, window_, rows, stride_, columns_of(block), block.tokens, out});
+        } else {
+          multiply({layout_, group, rows, stride_, window_ * kXBytes, block.tokens, tile, out});
         }
-      });
-    };
-    pool.parallel_for(blocks * groups_, 1, std::ref(work));
+      }
+    });
   }
 
   /// Where the k-th stored weight of a row goes, seen from its panel and lane.

@@ -2,7 +2,6 @@
 #include "nxm/kernels/dense_float.h"
 
 #include <algorithm>
-#include <functional>
 #include <type_traits>
 #include <vector>
 
@@ -38,30 +37,27 @@ class DenseFloat : public Linear {
     if (x.rows == 0) return;
     const RowBlocks blocks(x.rows, kTileRows, 1, kBlockRows);
     const int64_t panels = ceil_div(outputs_, code_.panel);
-    const auto work = [&](int64_t begin, int64_t end) {
-      for_blocks(begin, end, panels, [&](int64_t block, int64_t first, int64_t last) {
-        const int64_t row = blocks.begin(block), rows = blocks.rows(block);
-        for (int64_t panel = first; panel < last; ++panel) {
-          const int64_t column = panel * code_.panel;
-          const DenseBlock<T> job = {x.row(row),
-                                     rows,
-                                     inputs_,
-                                     blocks.tile(),
-                                     weights_.data() + column * inputs_,
-                                     y.row(row) + column,
-                                     outputs_,
-                                     std::min(code_.panel, outputs_ - column),
-                                     epilogue.bias == nullptr ? nullptr : epilogue.bias + column,
-                                     epilogue.gelu};
-          if constexpr (std::is_same_v<T, float>) {
-            code_.f32(job);
-          } else {
-            code_.bf16(job);
-          }
+    for_blocks(pool, blocks.count(), panels, [&](int64_t block, int64_t first, int64_t last) {
+      const int64_t row = blocks.begin(block), rows = blocks.rows(block);
+      for (int64_t panel = first; panel < last; ++panel) {
+        const int64_t column = panel * code_.panel;
+        const DenseBlock<T> job = {x.row(row),
+                                   rows,
+                                   inputs_,
+                                   blocks.tile(),
+                                   weights_.data() + column * inputs_,
+                                   y.row(row) + column,
+                                   outputs_,
+                                   std::min(code_.panel, outputs_ - column),
+                                   epilogue.bias == nullptr ? nullptr : epilogue.bias + column,
+                                   epilogue.gelu};
+        if constexpr (std::is_same_v<T, float>) {
+          code_.f32(job);
+        } else {
+          code_.bf16(job);
         }
-      });
-    };
-    pool.parallel_for(blocks.count() * panels, 1, std::ref(work));
+      }
+    });
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t /*rows*/, int /*threads*/) const override { return 0; }

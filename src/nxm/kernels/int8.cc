@@ -68,16 +68,13 @@ class Int8 : public Linear {
 
     const RowBlocks blocks(x.rows, kInt8Tokens, stride(), kBlockBytes);
     const int64_t panels = ceil_div(layout_.outputs, kInt8Panel);
-    const auto work = [&](int64_t begin, int64_t end) {
-      for_blocks(begin, end, panels, [&](int64_t block, int64_t first, int64_t last) {
-        const int64_t row = blocks.begin(block);
-        const Int8Rows rows = {q + row * stride(), stride(), by + row, blocks.rows(block)};
-        for (int64_t panel = first; panel < last; ++panel) {
-          code_.panel(layout_, rows, panel, blocks.tile(), epilogue.bias, epilogue.gelu, y.row(row));
-        }
-      });
-    };
-    pool.parallel_for(blocks.count() * panels, 1, std::ref(work));
+    for_blocks(pool, blocks.count(), panels, [&](int64_t block, int64_t first, int64_t last) {
+      const int64_t row = blocks.begin(block);
+      const Int8Rows rows = {q + row * stride(), stride(), by + row, blocks.rows(block)};
+      for (int64_t panel = first; panel < last; ++panel) {
+        code_.panel(layout_, rows, panel, blocks.tile(), epilogue.bias, epilogue.gelu, y.row(row));
+      }
+    });
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {

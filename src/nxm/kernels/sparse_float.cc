@@ -66,21 +66,18 @@ class SparseFloat : public Linear {
     };
     pool.parallel_for(ceil_div(x.rows, tile), kArrangeGrain / (tile * padded) + 1, std::ref(arrange));
 
-    const auto work = [&](int64_t begin, int64_t end) {
-      for_blocks(begin, end, panels_, [&](int64_t block, int64_t first, int64_t last) {
-        const int64_t row = blocks.begin(block), tokens = blocks.rows(block);
-        for (int64_t panel = first; panel < last; ++panel) {
-          const SparseTask<T> task = {layout_, panel,      tile,          arranged + row * padded,
-                                      tokens,  y.row(row), epilogue.bias, epilogue.gelu};
-          if constexpr (std::is_same_v<T, float>) {
-            code_.f32(task);
-          } else {
-            code_.bf16(task);
-          }
+    for_blocks(pool, blocks.count(), panels_, [&](int64_t block, int64_t first, int64_t last) {
+      const int64_t row = blocks.begin(block), tokens = blocks.rows(block);
+      for (int64_t panel = first; panel < last; ++panel) {
+        const SparseTask<T> task = {layout_, panel,      tile,          arranged + row * padded,
+                                    tokens,  y.row(row), epilogue.bias, epilogue.gelu};
+        if constexpr (std::is_same_v<T, float>) {
+          code_.f32(task);
+        } else {
+          code_.bf16(task);
         }
-      });
-    };
-    pool.parallel_for(blocks.count() * panels_, 1, std::ref(work));
+      }
+    });
   }
 
   [[nodiscard]] size_t scratch_bytes(int64_t rows, int /*threads*/) const override {
